@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	lockstepv1 "lockstep/api/lockstep/v1"
+	"lockstep/internal/client"
+	"lockstep/internal/console"
+)
+
+// logView is a log line as scripts read it.
+type logView struct {
+	Time       time.Time `json:"time"`
+	Source     string    `json:"source"` // worker or coordinator
+	Level      string    `json:"level"`
+	Message    string    `json:"message"`
+	Attributes string    `json:"attributes"` // key=value ...
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	var follow bool
+	var tail uint32
+	cmd := &cobra.Command{
+		Use:   "logs JOB",
+		Short: "Show what workers and coordinators have logged about a job",
+		Long: `Shows the log lines about a job of all workers and coordinators that are there, in order of time. Each process keeps its
+newest ones, in memory: who is gone has taken its lines along, but the coordinators tell of its loss.`,
+		Example: `  lockstep job logs digits-mlp
+  lockstep job logs digits-mlp --follow
+  lockstep job logs digits-mlp --tail 20 -o json`,
+		Args:              wants("JOB"),
+		ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+				find, cancel := context.WithTimeout(ctx, callTimeout)
+				defer cancel()
+				j, err := findJob(find, c, args[0])
+				if err != nil {
+					return err
+				}
+				return a.logs(ctx, c, &lockstepv1.WatchLogsRequest{Job: j.Id, Follow: follow, Tail: tail})
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes, until the job has ended")
+	cmd.Flags().Uint32Var(&tail, "tail", 0, "of the lines that there are, only the last `N`; 0: all")
+	return a.data(a.remote(cmd))
+}
+
+// logs prints lines as they come; as a JSON or YAML document each.
+func (a *app) logs(ctx context.Context, c *client.Client, r *lockstepv1.WatchLogsRequest) error {
+	stream, err := c.WatchLogs(ctx, r)
+	for err == nil {
+		var l *lockstepv1.LogLine
+		if l, err = stream.Recv(); err == nil {
+			err = a.printLine(logView{Time: time.Unix(0, l.TimeNs).UTC(), Source: l.Source, Level: l.Level, Message: l.Message, Attributes: l.Attributes})
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case interrupted(ctx):
+		return errInterrupted
+	case status.Code(err) == codes.Unavailable:
+		return fmt.Errorf("the coordinator that was asked is gone; type the command again to ask another")
+	}
+	return answer(err)
+}
+
+func (a *app) printLine(v logView) error {
+	if a.format == console.JSON || a.format == console.YAML {
+		return a.print(printed{value: v})
+	}
+	text := v.Message
+	if v.Attributes != "" {
+		text += "  " + v.Attributes
+	}
+	_, err := fmt.Fprintf(a.out, "%s %-5s %s  %s\n", v.Time.Local().Format("15:04:05.000"), v.Level, v.Source, text)
+	return err
+}

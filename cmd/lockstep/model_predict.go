@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lockstep/internal/infer"
+)
+
+// predictOptions say what a prediction reads and writes.
+type predictOptions struct {
+	format, input, output, images string
+	batch                         int
+}
+
+var predictFormats = []string{"csv", "json", "npy"}
+
+func (a *app) predictCommand() *cobra.Command {
+	var o predictOptions
+	cmd := &cobra.Command{
+		Use:   "predict MODEL [FILES...]",
+		Short: "Predict for new records",
+		Long: `Reads records from files, or from standard input where there is none or it is "-", and prints what the model predicts
+for each. MODEL is a job, or a file that "model export --format bundle" wrote. The preprocessing that was fitted in training is
+applied: give records as they are.
+
+Files are told by their names: .csv (the columns by their names; others are ignored), .json and .jsonl (objects with
+the columns, or arrays of numbers or token ids), .npy, and images (.png, .jpg, .gif). --images DIR draws each image with
+its prediction as a PNG file.`,
+		Example: `  lockstep model predict iris new.csv
+  lockstep model predict digits.bundle.safetensors new.csv --format json
+  cat new.json | lockstep model predict iris - --input-format json
+  lockstep model predict fashion-cnn shoe.png shirt.png --images drawn`,
+		Args:              wants("MODEL", "[FILES...]..."),
+		ValidArgsFunction: a.completeJobs,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.predict(cmd, args[0], args[1:], o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "csv", "print as `FORMAT`: csv, json or npy (the model's output)")
+	f.StringVar(&o.input, "input-format", "", "read as `FORMAT`: csv, json, npy or image; default: by the file's name, csv for standard input")
+	f.StringVar(&o.output, "output", "-", "write to `FILE`; \"-\" is standard output")
+	f.StringVar(&o.images, "images", "", "draw records that are images, each with its prediction, as PNG files in `DIR`")
+	f.IntVar(&o.batch, "batch", 256, "compute `N` records at a time; the predictions do not depend on it")
+	return a.remote(cmd)
+}
+
+func (a *app) predict(cmd *cobra.Command, name string, files []string, o predictOptions) error {
+	switch {
+	case !slices.Contains(predictFormats, o.format):
+		return usageErrorf(cmd, "--format %q: want csv, json or npy", o.format)
+	case !slices.Contains([]string{"", "csv", "json", "npy", "image"}, o.input):
+		return usageErrorf(cmd, "--input-format %q: want csv, json, npy or image", o.input)
+	case o.batch < 1 || o.batch > 1<<16:
+		return usageErrorf(cmd, "--batch %d: want 1 to %d", o.batch, 1<<16)
+	}
+	m, err := a.useModel(cmd.Context(), name)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	return a.writeTo(o.output, func(w io.Writer) error {
+		out, err := infer.NewWriter(w, o.format, m)
+		if err != nil {
+			return err
+		}
+		r := &predicting{ctx: cmd.Context(), p: m.NewPredictor(o.batch), out: out}
+		if o.images != "" {
+			if r.drawn, err = infer.NewAlbum(o.images, m); err != nil {
+				return err
+			}
+		}
+		for _, file := range files {
+			if err := a.predictFile(m, file, o.input, r.add); err != nil {
+				return err
+			}
+		}
+		return errors.Join(r.flush(), out.Close())
+	})
+}
+
+// useModel opens the model that an argument names.
+func (a *app) useModel(ctx context.Context, name string) (*infer.Model, error) {
+	b, err := a.openModel(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return infer.Open(b)
+}
+
+// writeTo has write write to a file, whole or not at all, or to standard output.
+func (a *app) writeTo(path string, write func(w io.Writer) error) error {
+	if path == "-" {
+		return write(a.out)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// predictFile reads a file's records.
+func (a *app) predictFile(m *infer.Model, file, format string, add func(infer.Record) error) error {
+	in := a.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	if format == "" {
+		format = map[string]string{".json": "json", ".jsonl": "json", ".npy": "npy", ".png": "image", ".jpg": "image", ".jpeg": "image", ".gif": "image"}[strings.ToLower(filepath.Ext(file))]
+	}
+	switch format {
+	case "json":
+		return m.ReadJSON(file, in, add)
+	case "npy":
+		return m.ReadNpy(file, in, add)
+	case "image":
+		return m.ReadImage(file, in, add)
+	}
+	return m.ReadCSV(file, in, add)
+}
+
+// predicting gathers records and writes what is predicted.
+type predicting struct {
+	ctx     context.Context
+	p       *infer.Predictor
+	out     *infer.Writer
+	drawn   *infer.Album
+	records []infer.Record
+}
+
+func (r *predicting) add(rec infer.Record) error {
+	if r.records = append(r.records, rec); len(r.records) < r.p.Rows() {
+		return nil
+	}
+	return r.flush()
+}
+
+func (r *predicting) flush() error {
+	if len(r.records) == 0 {
+		return nil
+	}
+	if err := context.Cause(r.ctx); err != nil {
+		return err
+	}
+	predictions, err := r.p.Predict(r.records)
+	if err != nil {
+		return err
+	}
+	for i, p := range predictions {
+		if err := r.out.Write(p); err != nil {
+			return fmt.Errorf("write predictions: %w", err)
+		}
+		if r.drawn != nil {
+			if err := r.drawn.Draw(r.records[i], p); err != nil {
+				return err
+			}
+		}
+	}
+	r.records = r.records[:0]
+	return nil
+}
+
+func (a *app) generateCommand() *cobra.Command {
+	var g infer.Generation
+	cmd := &cobra.Command{
+		Use:   "generate MODEL",
+		Short: "Continue a text",
+		Long: `Prints the prompt and what the model makes of it, a token at a time. The text depends on the model, the prompt, the
+temperature and the seed alone. MODEL is a job, or a file that "model export --format bundle" wrote.`,
+		Example: `  lockstep model generate shakespeare-lstm --prompt "ROMEO:" --length 400 --temperature 0.8
+  lockstep model generate shakespeare.bundle.safetensors --prompt "To be" --temperature 0`,
+		Args:              wants("MODEL"),
+		ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if g.Length < 1 || g.Temperature < 0 {
+				return usageErrorf(cmd, "--length %d --temperature %v: want at least 1 and at least 0", g.Length, g.Temperature)
+			}
+			m, err := a.useModel(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			first := true
+			err = m.Generate(g, func(text string) error {
+				if first {
+					text, first = g.Prompt+text, false
+				}
+				if _, err := io.WriteString(a.out, text); err != nil {
+					return err
+				}
+				return context.Cause(cmd.Context())
+			})
+			if !first {
+				_, end := io.WriteString(a.out, "\n")
+				err = errors.Join(err, end)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&g.Prompt, "prompt", "\n", "the `TEXT` to continue")
+	f.IntVar(&g.Length, "length", 200, "add `N` tokens")
+	f.Float64Var(&g.Temperature, "temperature", 1, "divide the logarithms of probabilities by `T`: below 1 is more careful, 0 takes the most probable token")
+	f.Uint64Var(&g.Seed, "seed", 0, "draw by the random numbers of `SEED`")
+	return a.remote(cmd)
+}

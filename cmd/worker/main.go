@@ -1,0 +1,137 @@
+// Command worker computes gradients for the jobs of a Lockstep cluster.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"lockstep/internal/certs"
+	"lockstep/internal/client"
+	"lockstep/internal/flagenv"
+	"lockstep/internal/healthcheck"
+	"lockstep/internal/source"
+	"lockstep/internal/telemetry"
+	"lockstep/internal/trainer"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd := command()
+	cmd.SetArgs(args)
+	return cmd.ExecuteContext(ctx)
+}
+
+// must is for what only a programmer can get wrong.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func command() *cobra.Command {
+	var c trainer.Config
+	var tls certs.Files
+	var joinToken string
+	var logFormat, logLevel string
+	var watched telemetry.Flags
+	cache, memory := flagenv.Size(trainer.DefaultCache), flagenv.Size(0)
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Computes gradients for the jobs of a Lockstep cluster",
+		Long: `worker registers with the coordinators and takes part in whatever job they give it. Start as many as you like, whenever
+you like: a job's result does not depend on it. Every flag is an environment variable too: --cores is LOCKSTEP_CORES.
+On SIGTERM it leaves its job, which goes on without it, and ends.`,
+		Example: `  worker --coordinators a.example:7070,b.example:7070,c.example:7070 --listen :7080 --advertise w1.example:7080 \
+    --data-dir /var/lib/lockstep-worker --cores 4`,
+		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return flagenv.Apply(c.Flags()) },
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Log, err = flagenv.Logger(logFormat, logLevel); err != nil {
+				return err
+			}
+			if joinToken != "" {
+				return enrolled(cmd.Context(), c, &tls, joinToken)
+			}
+			if c.TLS, err = tls.Source(certs.Named); err != nil {
+				return err
+			}
+			if err := c.Validate(); err != nil {
+				return err
+			}
+			var closeTraces func() error
+			if c.Telemetry, closeTraces, err = watched.Open(cmd.Context(), "worker", c.Name, c.Log); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closeTraces()) }()
+			c.CacheSize, c.Memory, c.S3 = int64(cache), int64(memory), source.S3FromEnv(os.Getenv)
+			return trainer.Run(cmd.Context(), c)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&c.Coordinators, "coordinators", nil, "gRPC addresses of the coordinators, separated by commas; any of them will do")
+	f.StringVar(&c.Listen, "listen", "0.0.0.0:7080", "address to listen on, for the other workers")
+	f.StringVar(&c.Advertise, "advertise", "", "address under which they reach this worker (default: the host's name and --listen's port)")
+	f.StringVar(&c.HTTP, "http", "", "HTTP address to listen on for /metrics and /healthz, such as 0.0.0.0:8081; empty: none")
+	f.StringVar(&c.DataDir, "data-dir", "", "directory for what the worker remembers over restarts, such as its name, and for data; empty: nothing is kept")
+	f.Var(&cache, "cache-size", "how much of the data that it reads over the network the worker keeps in --data-dir")
+	f.Var(&memory, "memory-for-data", "how much of arrays and images (idx, npy, npz, image_folder) the worker holds in memory, such as 1GiB; what is more lies in --data-dir (0: no bound)")
+	f.IntVar(&c.Cores, "cores", runtime.GOMAXPROCS(0), "micro-batches to compute at a time")
+	f.Uint64Var(&c.FlipStep, "test-flip-bit", 0, "for tests of corruption: change one bit of the parameters after step `N`, once")
+	must(f.MarkHidden("test-flip-bit"))
+	f.Var(&c.FailAt, "test-fail-at", "for tests: fail at `STEP:PLACE:kill|panic`; PLACE is the number of a micro-batch, compute, sum, update or evaluation")
+	must(f.MarkHidden("test-fail-at"))
+	f.DurationVar(&c.StepTime, "test-step-time", 0, "for tests of faults: make every step take at least `DURATION`")
+	must(f.MarkHidden("test-step-time"))
+	tls.AddFlags(f)
+	watched.AddTo(f)
+	f.StringVar(&joinToken, "join-token", "", "instead of --tls-cert and --tls-key: get a certificate from the coordinators, with a `TOKEN` of \"lockstep token create --role join\"")
+	f.StringVar(&logFormat, "log-format", "text", "text or json")
+	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	cmd.AddCommand(healthcheck.Command("127.0.0.1:7080"))
+	return cmd
+}
+
+// enrolled runs a worker whose certificate comes from the coordinators.
+func enrolled(ctx context.Context, c trainer.Config, tls *certs.Files, token string) error {
+	switch {
+	case tls.CA == "":
+		return errors.New("--join-token needs --tls-ca, to know the coordinators by")
+	case tls.Cert != "" || tls.Key != "":
+		return errors.New("--join-token takes the place of --tls-cert and --tls-key")
+	}
+	trust, err := tls.Source(certs.Anonymous)
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	e, err := client.Enroll(ctx, c.Coordinators, trust, token, host)
+	if err != nil {
+		return err
+	}
+	c.TLS = e
+	ctx, cancel := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { e.Run(ctx, func(err error) { c.Log.Warn("certificate was not renewed", "error", err) }) })
+	defer renewing.Wait()
+	defer cancel()
+	return trainer.Run(ctx, c)
+}

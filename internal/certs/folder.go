@@ -1,0 +1,70 @@
+package certs
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Folder is where an authority is kept: its files, and under the name of each identity that it has issued a folder with
+// all that this one needs.
+//
+//	DIR/ca.pem  DIR/ca-key.pem  DIR/NAME/ca.pem  DIR/NAME/cert.pem  DIR/NAME/key.pem
+type Folder struct {
+	Dir      string
+	Force    bool          // replaces files that are there
+	Keep     bool          // leaves alone what is there and good for a while
+	Hosts    []string      // for which the certificates are good in browsers
+	Validity time.Duration // of a certificate
+}
+
+// keepFor is how much longer what is kept has to be good.
+const keepFor = 30 * 24 * time.Hour
+
+// Init makes the authority, unless it is to be kept.
+func (f Folder) Init(name string) (made bool, err error) {
+	if _, err := os.Stat(filepath.Join(f.Dir, CAKeyFile)); f.Keep && !errors.Is(err, fs.ErrNotExist) {
+		_, err := f.authority()
+		return false, err
+	}
+	ca, err := NewCA(name)
+	if err != nil {
+		return false, err
+	}
+	return true, ca.Save(f.Dir, f.Force || f.Keep) // the key is the last that is written: without it there is no authority
+}
+
+func (f Folder) authority() (*CA, error) {
+	return LoadCA(filepath.Join(f.Dir, CAFile), filepath.Join(f.Dir, CAKeyFile))
+}
+
+// Issue makes a certificate for an identity, unless it is to be kept, and returns its folder.
+func (f Folder) Issue(who Identity) (dir string, made bool, err error) {
+	dir = filepath.Join(f.Dir, who.Name)
+	ca, err := f.authority()
+	if err != nil {
+		return dir, false, err
+	}
+	if f.Keep && ca.stillGood(dir, who) {
+		return dir, false, nil
+	}
+	return dir, true, ca.SaveIdentity(dir, func(public crypto.PublicKey) (*x509.Certificate, error) {
+		return ca.Issue(who, f.Hosts, public, f.Validity)
+	}, f.Force || f.Keep)
+}
+
+// stillGood reports whether a folder has a certificate of this authority for the identity that lasts for a while.
+func (a *CA) stillGood(dir string, who Identity) bool {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	own, err := readOwn(filepath.Join(dir, CertFile), filepath.Join(dir, KeyFile), roots)
+	if err != nil {
+		return false
+	}
+	is, err := IdentityOf(own.Leaf)
+	return err == nil && is == who && time.Until(own.Leaf.NotAfter) > keepFor
+}

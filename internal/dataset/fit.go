@@ -1,0 +1,97 @@
+package dataset
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// impute settles what missing numbers become, from the training split's records, and puts it in their places.
+func (r *tableReader) impute(parts []*part, train []int32) error {
+	slot := 0
+	for _, c := range r.features {
+		if c.missing == "mean" || c.missing == "median" {
+			if err := c.settleFill(parts[0].records.(*tableRecords), slot, train); err != nil {
+				return err
+			}
+			for _, p := range parts {
+				p.records.(*tableRecords).fill(slot, float32(c.fill))
+			}
+		}
+		slot += c.slots()
+	}
+	return nil
+}
+
+// settleFill computes a mean or median in float64, over the numbers that there are, in record order.
+func (c *column) settleFill(t *tableRecords, slot int, train []int32) error {
+	var there []float64
+	sum := 0.0
+	for _, i := range train {
+		if v := float64(t.row(int(i))[slot]); !math.IsNaN(v) {
+			there = append(there, v)
+			sum += v
+		}
+	}
+	if len(there) == 0 {
+		return &RecordError{File: t.path, Err: fmt.Errorf("column %q has no number in the training split to take the %s of", c.name, c.missing)}
+	}
+	if c.fill = sum / float64(len(there)); c.missing == "median" {
+		slices.Sort(there)
+		n := len(there)
+		c.fill = (there[(n-1)/2] + there[n/2]) / 2
+	}
+	return nil
+}
+
+func (t *tableRecords) fill(slot int, value float32) {
+	for i := range t.n {
+		if v := &t.row(i)[slot]; *v != *v {
+			*v = value
+		}
+	}
+}
+
+// fit settles the preprocessing of the columns themselves.
+func (r *tableReader) fit(s sample) ([]Column, steps) {
+	columns := make([]Column, len(r.features))
+	own := step{a: make([]float64, s.channels), b: slices.Repeat([]float64{1}, s.channels)}
+	var mean, std, least, extent []float64
+	k := 0 // channels so far
+	for i, c := range r.features {
+		columns[i] = Column{Name: c.name, Type: "category", Missing: c.missing, Values: c.values.names}
+		if c.bucket {
+			columns[i].Unknown = "bucket"
+		}
+		if c.category {
+			if c.id {
+				columns[i].Encoding = "id"
+			}
+			continue
+		}
+		columns[i].Type, columns[i].Preprocessing, columns[i].Shape, columns[i].Fill = "number", c.fit, c.dims, c.fill
+		channels := min(c.width, s.channels)
+		switch c.fit {
+		case "standardize":
+			if mean == nil {
+				mean, std = s.moments(nil)
+			}
+			copy(own.a[k:k+channels], mean[k:])
+			copy(own.b[k:k+channels], std[k:])
+		case "min_max":
+			if least == nil {
+				least, extent = s.bounds()
+			}
+			copy(own.a[k:k+channels], least[k:])
+			copy(own.b[k:k+channels], extent[k:])
+		}
+		if c.fit != "" {
+			columns[i].Center, columns[i].Scale = own.a[k], own.b[k]
+		}
+		k += channels
+	}
+	if mean == nil && least == nil {
+		return columns, nil
+	}
+	return columns, steps{own}
+}

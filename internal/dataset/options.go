@@ -1,0 +1,30 @@
+package dataset
+
+import (
+	"context"
+
+	"lockstep/internal/source"
+	"lockstep/internal/spec"
+)
+
+// Options say how a dataset is reached and kept; the zero value is for files that lie on this machine.
+type Options struct {
+	// Tree opens a source; nil: source.Open.
+	Tree func(ctx context.Context, source string) (source.Tree, error)
+	// Memory is how many bytes of decoded records are held in memory; what is more lies in a file without a name in the folder
+	// Dir, or stays where it is. 0: all are held.
+	Memory int64
+	Dir    string // "": the system's folder for temporary files
+}
+
+func (o *Options) tree(ctx context.Context, d *spec.Dataset) (source.Tree, error) {
+	open := o.Tree
+	if open == nil {
+		open = func(_ context.Context, s string) (source.Tree, error) { return source.Open(s) }
+	}
+	t, err := open(ctx, d.Source)
+	if err != nil {
+		return nil, err
+	}
+	return source.Checked(t, d.Checksums), nil
+}

@@ -1,0 +1,96 @@
+package dataset
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+
+	"lockstep/internal/dataset/blocks"
+	"lockstep/internal/source"
+)
+
+// The limits on what files may make us hold. They are far above what real data sets need.
+type limits struct {
+	total  int64 // bytes of all decoded records
+	record int64 // bytes of one record, as read and as decoded
+	values int   // different values of a category, and columns
+
+	space *blocks.Space // for arrays that are larger than memory; nil: memory holds all
+}
+
+var defaultLimits = limits{total: 32 << 30, record: 256 << 20, values: 1 << 16}
+
+var errTruncated = errors.New("truncated gzip stream")
+
+// file is an open data file, decompressed.
+type file struct {
+	*bufio.Reader
+	path string
+	f    io.Closer
+}
+
+// openFile opens a file of the tree.
+func openFile(ctx context.Context, tree source.Tree, name string) (*file, error) {
+	f, err := tree.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := newFile(f.Name(), f, f)
+	if err != nil {
+		f.Close()
+	}
+	return opened, err
+}
+
+func newFile(path string, r io.Reader, c io.Closer) (*file, error) {
+	r, err := decompress(r)
+	f := &file{Reader: bufio.NewReaderSize(r, 1<<16), path: path, f: c}
+	if err != nil {
+		return nil, f.fault(err)
+	}
+	return f, nil
+}
+
+func (f *file) Close() error { return f.f.Close() }
+
+// skipMark leaves out a byte-order mark.
+func skipMark(f *file) {
+	if b, err := f.Peek(3); err == nil && string(b) == "\ufeff" {
+		f.Discard(len(b))
+	}
+}
+
+// fault puts the file's name to an error that has no place in the file.
+func (f *file) fault(err error) error { return &RecordError{File: f.path, Err: err} }
+
+// decompress looks for gzip's magic number.
+func decompress(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, 1<<16)
+	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		if err == io.EOF {
+			err = nil // shorter than two bytes: for the format to judge
+		}
+		return b, err
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, gzipError(err)
+	}
+	return gzipReader{z}, nil
+}
+
+type gzipReader struct{ z *gzip.Reader }
+
+func (g gzipReader) Read(p []byte) (int, error) {
+	n, err := g.z.Read(p)
+	return n, gzipError(err)
+}
+
+func gzipError(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return errTruncated
+	}
+	return err
+}

@@ -1,0 +1,6 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// plain runs f, which has no vector code in this build.
+func plain(f func()) { f() }

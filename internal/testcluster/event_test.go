@@ -1,0 +1,81 @@
+package testcluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	lockstepv1 "lockstep/api/lockstep/v1"
+	"lockstep/internal/event"
+)
+
+// TestEventsReachNATSOnceEach kills the leader, which publishes events, in the middle of a job, and compares what a
+// NATS client reads with the coordinators' own log: nothing is lost and nothing comes twice.
+func TestEventsReachNATSOnceEach(t *testing.T) {
+	t.Parallel()
+	nats, err := event.StartServer(event.ServerConfig{Dir: t.TempDir(), Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nats.Close() })
+	c := Start(t, Options{Workers: 2, NATSURL: nats.ClientURL()})
+	id := c.Submit(digits(t))
+	c.WaitStep(id, midway)
+	c.Leader().Kill()
+	want(t, c.WaitDone(id).ModelDigest)
+
+	logged := c.events(id)
+	read := readNATS(t, c.context(), nats.ClientURL(), id, len(logged))
+	if len(read) != len(logged) {
+		t.Fatalf("%d events on NATS, %d in the log", len(read), len(logged))
+	}
+	for i, e := range logged {
+		if want := fmt.Sprintf("%d-%d", e.TimeMs, e.Sequence); read[i].ID != want || read[i].Type != e.Type || string(read[i].Data) != string(e.Data) {
+			t.Fatalf("event %d on NATS is %s %s %s, in the log %s %s %s", i, read[i].ID, read[i].Type, read[i].Data, want, e.Type, e.Data)
+		}
+	}
+}
+
+// events is all of a job's events, from the coordinators.
+func (c *Cluster) events(id string) []*lockstepv1.Event {
+	c.t.Helper()
+	stream, err := c.Client.WatchEvents(c.context(), &lockstepv1.WatchEventsRequest{Job: id})
+	var all []*lockstepv1.Event
+	for err == nil {
+		var e *lockstepv1.Event
+		if e, err = stream.Recv(); err == nil {
+			all = append(all, e)
+		}
+	}
+	if len(all) == 0 {
+		c.t.Fatalf("no events: %v", err)
+	}
+	return all
+}
+
+// readNATS reads n events of a job from the beginning.
+func readNATS(t *testing.T, ctx context.Context, url, id string, n int) []event.Event {
+	t.Helper()
+	subject, err := event.JobSubjects(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	var got []event.Event
+	err = event.Subscribe(ctx, url, []string{subject}, true, func(e event.Event, _ uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if got = append(got, e); len(got) >= n {
+			cancel()
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(got) < n {
+		t.Fatalf("%d events on NATS, want %d: %v", len(got), n, err)
+	}
+	return got
+}

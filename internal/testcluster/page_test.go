@@ -1,0 +1,142 @@
+package testcluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	lockstepv1 "lockstep/api/lockstep/v1"
+)
+
+// browser is a tab of a headless Chromium.
+type browser struct {
+	t      *testing.T
+	ctx    context.Context
+	mu     sync.Mutex
+	errors []string // that the page wrote or threw; under mu
+}
+
+// openBrowser starts Chromium; the test is skipped where there is none.
+func openBrowser(t *testing.T, c *Cluster) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("there is no chromium here: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1200, 1000))
+	ctx, cancel := chromedp.NewExecAllocator(c.context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, b.listen)
+	return b
+}
+
+func (b *browser) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.errors = append(b.errors, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+			b.errors = append(b.errors, fmt.Sprint(e.Args))
+		}
+	}
+}
+
+func (b *browser) do(what string, actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := chromedp.Run(b.ctx, actions...); err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// sees waits until the page's text has all of these; meanwhile the page may go elsewhere, which ends a poll.
+func (b *browser) sees(texts ...string) {
+	b.t.Helper()
+	for _, x := range texts {
+		poll := chromedp.Poll(fmt.Sprintf("document.body.innerText.includes(%q)", x), nil, chromedp.WithPollingTimeout(0))
+		for err := chromedp.Run(b.ctx, poll); err != nil; err = chromedp.Run(b.ctx, poll) {
+			if b.ctx.Err() != nil {
+				b.t.Fatalf("wait to see %s: %v", x, err)
+			}
+		}
+	}
+}
+
+// shoot keeps a picture of the whole page in the folder LOCKSTEP_SCREENSHOTS, if that is set.
+func (b *browser) shoot(name, scheme string) {
+	b.t.Helper()
+	dir := os.Getenv("LOCKSTEP_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var picture []byte
+	b.do("screenshot", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		chromedp.FullScreenshot(&picture, 100))
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o666); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// TestPage follows a job on the page, from submitting it there to its success: a worker is killed, and the coordinator
+// that serves the page.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	c := Start(t, Options{Workers: 3})
+	b := openBrowser(t, c)
+	leader := c.Leader()
+	served := c.seats[0]
+	if served == leader {
+		served = c.seats[1]
+	}
+	b.do("open the page", chromedp.Navigate("http://"+served.HTTP+"/#/submit"), chromedp.WaitVisible("textarea"),
+		chromedp.SetValue("textarea", string(digits(t))), chromedp.Click("button"))
+	b.sees("RUNNING", "3 workers")
+	c.Workers()[0].Kill()
+	b.sees("2 workers")
+	served.Kill()
+	b.sees("SUCCEEDED", "Checkpoints")
+	j, err := c.Client.GetJob(c.context(), &lockstepv1.GetJobRequest{Job: "digits-mlp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, j.ModelDigest)
+	b.sees(j.ModelDigest)
+	var place string
+	b.do("read the address", chromedp.Location(&place))
+	if strings.Contains(place, served.HTTP) {
+		t.Errorf("the page is still at %s, which is dead", place)
+	}
+	b.shoot("job", "light")
+	b.shoot("job-dark", "dark")
+	for _, p := range []struct{ page, text string }{{"", "digits-mlp"}, {"cluster", "does not answer"}, {"compare", "train_loss"}} {
+		b.do("open "+p.page, chromedp.Evaluate("location.hash = '#/"+p.page+"'", nil))
+		b.sees(p.text)
+		b.shoot("page-"+p.page, "light")
+	}
+	b.do("narrow", chromedp.EmulateViewport(390, 800), chromedp.Evaluate("location.hash = '#/job/digits-mlp'", nil))
+	b.sees("Checkpoints")
+	b.shoot("narrow", "light")
+	var width int
+	b.do("measure", chromedp.Evaluate("document.documentElement.scrollWidth", &width))
+	if width > 390 {
+		t.Errorf("on a screen of 390 pixels the page is %d wide", width)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errors) > 0 {
+		t.Errorf("the page has errors: %q", b.errors)
+	}
+}

@@ -1,0 +1,75 @@
+// The frame: which page is shown, and when it is drawn anew.
+import { ask, el } from "./lib.js";
+import { jobsPage } from "./jobs.js";
+import { jobPage } from "./job.js";
+import { comparePage } from "./compare.js";
+import { clusterPage } from "./cluster.js";
+import { submitPage } from "./submit.js";
+
+const main = document.getElementById("main");
+const link = document.getElementById("link");
+let page = null; // has draw(), which shows what is new
+
+// pages by the part of the address behind #.
+function pageOf(hash) {
+  const [, name, id] = hash.split("/");
+  if (name === "job" && id) return jobPage(decodeURIComponent(id));
+  return { compare: comparePage, cluster: clusterPage, submit: submitPage }[name]?.() ?? jobsPage();
+}
+
+function show() {
+  page = pageOf(location.hash || "#/");
+  main.replaceChildren(page.root);
+  for (const a of document.querySelectorAll("nav a")) {
+    if (a.getAttribute("href") === (location.hash || "#/")) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
+  }
+  draw();
+}
+
+let drawing = false, again = false;
+
+// draw draws the page, one time after the other.
+async function draw() {
+  if (drawing) { again = true; return; }
+  drawing = true;
+  do {
+    again = false;
+    try {
+      await page.draw();
+    } catch (e) {
+      if (!page.root.firstChild) page.root.append(el("p", { class: "error" }, e.message));
+    }
+  } while (again);
+  drawing = false;
+}
+
+let others = []; // addresses of the coordinators' pages
+
+async function learn() {
+  const c = await ask("/api/v1/cluster");
+  others = c.coordinators.map((x) => x.http_address).filter((a) => a && a !== location.host);
+  link.textContent = `${c.answered_by} · ${c.leader ? `leader ${c.leader}` : "no leader"}`;
+}
+
+// move goes to another coordinator's page, the same place in it, if one is ready.
+async function move() {
+  link.textContent = "this coordinator does not answer; looking for another";
+  for (const host of others) {
+    try {
+      const r = await fetch(`${location.protocol}//${host}/readyz`, { signal: AbortSignal.timeout(2000) });
+      if (r.ok) { location.href = `${location.protocol}//${host}/${location.hash}`; return; }
+    } catch { /* the next one may */ }
+  }
+}
+
+// follow draws at every change of the cluster's state.
+function follow() {
+  const stream = new EventSource("/api/v1/changes");
+  stream.onmessage = () => { learn().catch(() => {}); draw(); };
+  stream.onerror = () => setTimeout(() => { if (stream.readyState !== EventSource.OPEN) move(); }, 1500);
+}
+
+addEventListener("hashchange", () => { show(); main.focus(); });
+show();
+follow();
