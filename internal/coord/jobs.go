@@ -218,6 +218,9 @@ func (s *jobsServer) WatchEvents(r *lockstepv1.WatchEventsRequest, stream grpc.S
 		}
 		id = j.Id
 	}
+	if !r.Follow {
+		s.meetLeader(stream.Context())
+	}
 	for after := r.After; ; {
 		var events []*lockstepv1.Event
 		over := !r.Follow

@@ -48,7 +48,7 @@ func (l *leader) expireLeases() {
 
 // remove takes a worker out of the cluster; its job gets a new generation from the next look around.
 func (l *leader) remove(worker, reason string) {
-	l.blameLoss(worker, reason)
+	l.blameLoss(worker, reason, false)
 	c := &lockstepv1.RemoveWorker{Worker: worker, Reason: reason, Lost: true}
 	_, err := l.propose(l.ctx, &lockstepv1.Command{Op: &lockstepv1.Command_RemoveWorker{RemoveWorker: c}})
 	if err != nil && status.Code(err) != codes.NotFound {

@@ -92,6 +92,25 @@ func (n *Node) waitSeen(ctx context.Context) error {
 	return nil
 }
 
+// meetLeader waits until this replica has applied what the leader had when asked: a list of what has happened so far
+// then holds what its reader has heard of from any coordinator. Without a leader it is what this replica knows.
+func (n *Node) meetLeader(ctx context.Context) {
+	if n.lead.Load() != nil {
+		return
+	}
+	conn, err := n.peers.leader()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUpLimit)
+	defer cancel()
+	r, err := lockstepv1.NewClusterClient(conn).GetStatus(ctx, &lockstepv1.GetStatusRequest{Local: true})
+	if err != nil {
+		return
+	}
+	_ = n.fsm.waitIndex(ctx, r.AppliedIndex)
+}
+
 // setIndex tells the caller the index of what it changed.
 func setIndex(ctx context.Context, index uint64) {
 	// Outside of a request, as in the leader's own loop, there is nobody to tell.

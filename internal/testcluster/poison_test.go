@@ -23,34 +23,35 @@ func wantPoisoned(t *testing.T, c *Cluster, id string) {
 	}
 }
 
-// TestPoisonCostsTwoWorkers: a micro-batch ends every process that computes it. The job fails before the third.
-func TestPoisonCostsTwoWorkers(t *testing.T) {
+// TestPoison: a micro-batch ends every process that computes it. One goes before it is known where to look, and three
+// more condemn it. Where they panic, they live, and two of them tell.
+func TestPoison(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"kill", "panic"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			c := Start(t, Options{Workers: 4, WorkerArgs: []string{"--test-fail-at", "50:3:" + how}})
-			wantPoisoned(t, c, c.submitWhen(4))
+			c := Start(t, Options{Workers: 5, WorkerArgs: []string{"--test-fail-at", "50:3:" + how}})
+			wantPoisoned(t, c, c.submitWhen(5))
 			alive := 0
 			for _, w := range c.Workers() {
 				if w.Alive() {
 					alive++
 				}
 			}
-			if want := map[string]int{"kill": 2, "panic": 4}[how]; alive != want {
+			if want := map[string]int{"kill": 1, "panic": 5}[how]; alive != want {
 				t.Errorf("%d processes are left, want %d", alive, want)
 			}
 		})
 	}
 }
 
-// TestPoisonOneWorkerAtATime: nobody survives to tell which step it was; the third worker's own word is the second one's.
+// TestPoisonOneWorkerAtATime: nobody survives to tell which step it was; so each says what it computes for many steps.
 func TestPoisonOneWorkerAtATime(t *testing.T) {
 	t.Parallel()
 	c := Start(t, Options{Coordinators: 1, WorkerArgs: []string{"--test-fail-at", "50:3:kill"}})
 	c.AddWorker()
 	id := c.Submit(digits(t))
-	for range 2 {
+	for range 3 {
 		w := c.Workers()[len(c.Workers())-1]
 		<-w.done
 		c.AddWorker()

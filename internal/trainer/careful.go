@@ -16,18 +16,16 @@ const carefulSteps = 500
 const attemptTimeout = time.Second
 
 // careful reports whether the members say what they are about to compute in a step: a worker was lost in it, or, where
-// all were lost, perhaps in it. interrupted: it was this step for sure. With reduction float32 nobody does: its
-// micro-batches wait for one another.
-func (s *session) careful(step uint64) (yes, interrupted bool) {
+// all were lost, perhaps in it. With reduction float32 nobody does: its micro-batches wait for one another.
+func (s *session) careful(step uint64) bool {
 	g := s.first
 	if g == nil || !g.Careful || s.task.spec.Parallelism.Reduction == "float32" {
-		return false, false
+		return false
 	}
 	if g.Start.GetSource() != "" {
-		first := step == g.Start.Position/2+1
-		return first, first
+		return step == g.Start.Position/2+1
 	}
-	return step > s.known && step <= s.known+carefulSteps, false
+	return step > s.known && step <= s.known+carefulSteps
 }
 
 // attemptError is a micro-batch at which this worker panicked.
@@ -51,12 +49,10 @@ func (r *reduction) carefully(m int, compute func() error) (err error) {
 			err = &attemptError{attempt(), fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	if yes, interrupted := r.session.careful(r.step); yes {
+	if r.session.careful(r.step) {
 		r.one.Lock()
 		defer r.one.Unlock()
-		a := attempt()
-		a.Interrupted = interrupted
-		r.tell(a)
+		r.tell(attempt())
 	}
 	r.failAt(r.step, m)
 	return compute()
@@ -64,7 +60,7 @@ func (r *reduction) carefully(m int, compute func() error) (err error) {
 
 // told tells the leader that a careful step is over.
 func (r *reduction) told() {
-	if yes, _ := r.session.careful(r.step); yes {
+	if r.session.careful(r.step) {
 		r.session.sayAttempt(nil)
 	}
 }

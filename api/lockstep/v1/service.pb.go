@@ -1557,8 +1557,7 @@ type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Step          uint64                 `protobuf:"varint,1,opt,name=step,proto3" json:"step,omitempty"`
 	Micro         uint32                 `protobuf:"varint,2,opt,name=micro,proto3" json:"micro,omitempty"`
-	Records       string                 `protobuf:"bytes,3,opt,name=records,proto3" json:"records,omitempty"`          // in words
-	Interrupted   bool                   `protobuf:"varint,4,opt,name=interrupted,proto3" json:"interrupted,omitempty"` // the step was under way when the last worker was lost
+	Records       string                 `protobuf:"bytes,3,opt,name=records,proto3" json:"records,omitempty"` // in words
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1612,13 +1611,6 @@ func (x *Attempt) GetRecords() string {
 		return x.Records
 	}
 	return ""
-}
-
-func (x *Attempt) GetInterrupted() bool {
-	if x != nil {
-		return x.Interrupted
-	}
-	return false
 }
 
 type ReportAttemptRequest struct {
@@ -4729,12 +4721,11 @@ const file_lockstep_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"divergence\x18\x1e \x01(\v2\x17.lockstep.v1.DivergenceR\n" +
 	"divergence\x12.\n" +
-	"\aattempt\x18\x1f \x01(\v2\x14.lockstep.v1.AttemptR\aattempt\"o\n" +
+	"\aattempt\x18\x1f \x01(\v2\x14.lockstep.v1.AttemptR\aattempt\"M\n" +
 	"\aAttempt\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\x04R\x04step\x12\x14\n" +
 	"\x05micro\x18\x02 \x01(\rR\x05micro\x12\x18\n" +
-	"\arecords\x18\x03 \x01(\tR\arecords\x12 \n" +
-	"\vinterrupted\x18\x04 \x01(\bR\vinterrupted\"\x90\x01\n" +
+	"\arecords\x18\x03 \x01(\tR\arecords\"\x90\x01\n" +
 	"\x14ReportAttemptRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x1e\n" +
 	"\n" +
