@@ -45,9 +45,13 @@ var answeredHere = map[string]bool{
 // that it leads before it answers them.
 var linearizable = map[string]bool{lockstepv1.Jobs_GetJob_FullMethodName: true, lockstepv1.Jobs_ListJobs_FullMethodName: true}
 
-// forward passes a request to the leader in one hop, if it is for the leader and this replica is not it.
+// forward passes a request to the leader in one hop, if it is for the leader and this replica is not it. The leader has
+// all that any client has seen; a replica that answers itself waits until it has, and a sign of life waits for nothing.
 func (n *Node) forward(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if answeredHere[info.FullMethod] {
+		if err := n.waitSeen(ctx); err != nil {
+			return nil, err
+		}
 		return handle(ctx, req)
 	}
 	if n.lead.Load() != nil {

@@ -34,7 +34,7 @@ func (n *Node) newServer() *grpc.Server {
 		grpc.MaxRecvMsgSize(client.MaxMessage), grpc.MaxSendMsgSize(client.MaxMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
-		grpc.ChainUnaryInterceptor(n.rpc.Unary, n.guard.Unary, n.countRefusals, n.catchUp, n.forward),
+		grpc.ChainUnaryInterceptor(n.rpc.Unary, n.guard.Unary, n.countRefusals, n.forward),
 		grpc.ChainStreamInterceptor(n.rpc.Stream, n.guard.Stream, n.catchUpStream),
 	)...)
 	lockstepv1.RegisterJobsServer(s, &jobsServer{Node: n})
@@ -60,14 +60,7 @@ func (n *Node) countRefusals(ctx context.Context, req any, _ *grpc.UnaryServerIn
 	return reply, err
 }
 
-// catchUp makes a request wait until this replica has applied what its client has seen.
-func (n *Node) catchUp(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := n.waitSeen(ctx); err != nil {
-		return nil, err
-	}
-	return handle(ctx, req)
-}
-
+// catchUpStream makes a stream wait until this replica has applied what its client has seen.
 func (n *Node) catchUpStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	if err := n.waitSeen(stream.Context()); err != nil {
 		return err
@@ -78,6 +71,7 @@ func (n *Node) catchUpStream(srv any, stream grpc.ServerStream, _ *grpc.StreamSe
 // catchUpLimit bounds the wait; a replica that is further behind sends its client elsewhere.
 const catchUpLimit = 2 * time.Second
 
+// waitSeen waits until this replica has applied what a request's client has seen.
 func (n *Node) waitSeen(ctx context.Context) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	index := client.Index(md)
