@@ -16,7 +16,7 @@ import (
 func TestBestUnderFire(t *testing.T) {
 	t.Parallel()
 	stops := digits(t, "spec.early_stopping", "{monitor: val_loss, patience: 4, restore_best_weights: true}", "spec.dataset.split", "{train: 0.6, val: 0.2, test: 0.2}",
-		"spec.checkpoint", "{every: {epochs: 3}, keep_last: 2, keep_best: 2}", "spec.training.epochs", "60", "spec.model.layers.0.units", "128")
+		"spec.checkpoint", "{every: {epochs: 3}, keep_last: 2, keep_best: 2}", "spec.training.epochs", "60")
 	c := Start(t, Options{Workers: 2})
 	quiet := c.WaitDone(c.submitAs("quiet", stops))
 	id := c.submitAs("fire", stops)

@@ -39,7 +39,7 @@ type Options struct {
 const pollEvery = 10 * time.Millisecond
 
 // stepTime makes the usual job take some seconds, however fast the machine.
-const stepTime = 4 * time.Millisecond
+const stepTime = 8 * time.Millisecond
 
 // Cluster is a cluster under test.
 type Cluster struct {

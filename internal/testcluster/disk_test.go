@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	c := Start(t, Options{Workers: 2, Dir: dir})
-	id := c.Submit(digits(t, "spec.training.epochs", "60", "spec.checkpoint.every", "{epochs: 1}"))
+	id := c.Submit(digits(t, "spec.model.layers.0.units", "512", "spec.training.epochs", "30", "spec.checkpoint.every", "{epochs: 1}"))
 	c.WaitJob(id, "a checkpoint", func(j *lockstepv1.Job) bool { return len(j.Checkpoints) > 0 })
 	filler := filepath.Join(dir, "filler")
 	fill(t, dir, filler, 32<<20)
@@ -36,7 +36,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = c.WaitDone(id)
-	if want := digestOf(t, digits(t, "spec.training.epochs", "60")); j.ModelDigest != want {
+	if want := digestOf(t, digits(t, "spec.model.layers.0.units", "512", "spec.training.epochs", "30")); j.ModelDigest != want {
 		t.Errorf("digest %s, want that of an undisturbed run, %s", j.ModelDigest, want)
 	}
 }

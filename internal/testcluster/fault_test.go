@@ -12,7 +12,7 @@ import (
 // The promise under fire: processes are killed for real, and the model has the same digest.
 
 // midway is a step at which the job is well under way and far from its end.
-const midway = 100
+const midway = 50
 
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestWorkerKilled(t *testing.T) {
 // TestWorkerKilledInEachPhase: in the middle of computing, of summing, before the update, and in an evaluation.
 func TestWorkerKilledInEachPhase(t *testing.T) {
 	t.Parallel()
-	for _, place := range []string{"90:compute", "90:sum", "90:update", "1350:evaluation"} { // the job ends with step 1350, and is tested
+	for _, place := range []string{"90:compute", "90:sum", "90:update", fmt.Sprintf("%d:evaluation", lastStep)} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			c := Start(t, Options{Workers: 2})
@@ -50,7 +50,7 @@ func TestWorkerKilledInEachPhase(t *testing.T) {
 func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
 	c := Start(t, Options{Workers: 2})
-	id := c.submitWhen(2, "spec.training.epochs", "100")
+	id := c.submitWhen(2, "spec.training.epochs", "40")
 	c.WaitMembers(id, 2)
 	for i, p := range c.seats {
 		p.Stop()
@@ -63,7 +63,7 @@ func TestRollingUpgrade(t *testing.T) {
 		c.AddWorker()
 		c.WaitMembers(id, 2)
 	}
-	if j := c.WaitDone(id); j.ModelDigest != digestOf(t, digits(t, "spec.training.epochs", "100")) {
+	if j := c.WaitDone(id); j.ModelDigest != digestOf(t, digits(t, "spec.training.epochs", "40")) {
 		t.Errorf("model digest %s is not that of an undisturbed run", j.ModelDigest)
 	}
 }

@@ -2,13 +2,14 @@ package testcluster
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
 )
 
 // atATime is how many tests run beside one another: jobs that are disturbed mostly wait.
-const atATime = "4"
+const atATime = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -20,11 +21,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// The job of these tests has so many epochs, and ends with this step.
+const (
+	epochs   = 15
+	lastStep = 675
+)
+
 // digits is the job of these tests: long enough to be disturbed, short enough to be run often.
 func digits(t *testing.T, set ...string) []byte {
 	t.Helper()
 	return Spec(t, "examples/digits-mlp.yaml", append([]string{
-		"spec.model.layers.0.units", "512", "spec.training.epochs", "30", "spec.checkpoint.every", "{epochs: 4}",
+		"spec.training.epochs", fmt.Sprint(epochs), "spec.checkpoint.every", "{epochs: 2}",
 	}, set...)...)
 }
 

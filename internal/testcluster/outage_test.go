@@ -49,8 +49,8 @@ func TestAllCoordinatorsDown(t *testing.T) {
 			t.Errorf("%d events %s", n, data)
 		}
 	}
-	if len(seen) < 30 {
-		t.Errorf("metrics of %d evaluations arrived, want those of all 30 epochs", len(seen))
+	if len(seen) < epochs {
+		t.Errorf("metrics of %d evaluations arrived, want those of all %d epochs", len(seen), epochs)
 	}
 }
 

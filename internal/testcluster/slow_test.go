@@ -31,7 +31,7 @@ func (c *Cluster) slow(p *Process, factor int) (stop func()) {
 // LOCKSTEP_CAMPAIGN=stragglers wants twice the rate from then on.
 func TestSlowWorker(t *testing.T) {
 	c := Start(t, Options{Workers: 3, Undisturbed: true})
-	id := c.submitWhen(3, "spec.training.epochs", "300")
+	id := c.submitWhen(3, "spec.model.layers.0.units", "512", "spec.training.epochs", "300")
 	c.WaitStep(id, midway)
 	before := c.rate(id)
 	defer c.slow(c.Workers()[1], 10)()
@@ -48,7 +48,7 @@ func TestSlowWorker(t *testing.T) {
 		t.Errorf("%.0f steps/s with the slow worker, %.0f without", meanwhile, after)
 	}
 	got := c.WaitDone(id).ModelDigest
-	if want := digestOf(t, digits(t, "spec.training.epochs", "300")); got != want {
+	if want := digestOf(t, digits(t, "spec.model.layers.0.units", "512", "spec.training.epochs", "300")); got != want {
 		t.Errorf("digest %s, want that of an undisturbed run, %s", got, want)
 	}
 }

@@ -17,7 +17,7 @@ func TestHalvesOnTheWire(t *testing.T) {
 	t.Parallel()
 	run := func(workers int, wire string) *lockstepv1.Job {
 		c := Start(t, Options{Coordinators: 1, Workers: workers})
-		j := c.WaitDone(c.Submit(digits(t, "spec.training.epochs", "5", "spec.parallelism", fmt.Sprintf("{wire: %s, workers: {min: %d, max: %d}}", wire, workers, workers))))
+		j := c.WaitDone(c.Submit(digits(t, "spec.model.layers.0.units", "512", "spec.training.epochs", "5", "spec.parallelism", fmt.Sprintf("{wire: %s, workers: {min: %d, max: %d}}", wire, workers, workers))))
 		if got := j.Progress.Workers; got != uint32(workers) {
 			t.Errorf("trained with %d workers, want %d", got, workers)
 		}

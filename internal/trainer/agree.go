@@ -136,5 +136,6 @@ func (t *task) reconsider(d *lockstepv1.Divergence) {
 		return
 	}
 	t.dropped = d.Generation
+	t.unsaved = nil
 	t.replace(nil)
 }

@@ -245,3 +245,18 @@ func TestCheckpointsThatWaitHaveTheirOwnMemory(t *testing.T) {
 		t.Errorf("the checkpoint under way now holds %v", got)
 	}
 }
+
+// What a generation did not get stored is left to the next one, oldest first.
+func TestCheckpointsAreHandedOver(t *testing.T) {
+	task := testTask(t, "  training: {epochs: 2, global_batch_size: 8}\n")
+	u := newUploader(&session{task: task, ctx: t.Context()})
+	u.active, u.done = true, make(chan struct{})
+	underWay := task.encodeInto(&task.copies, task.state)
+	u.begin(task.state)
+	u.undone(underWay)
+	close(u.done)
+	u.close()
+	if len(task.unsaved) != 2 || task.unsaved[0] != underWay {
+		t.Errorf("%d checkpoints are handed over, want the one under way and the one behind it", len(task.unsaved))
+	}
+}

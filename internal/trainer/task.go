@@ -51,8 +51,9 @@ type task struct {
 
 	dropped uint64 // generation of the newest dispute for which the state was dropped
 
-	copies copies // of the checkpoint under way; those that wait for it have memory of their own
-	evals  evaluations
+	copies  copies        // of the checkpoint under way; those that wait for it have memory of their own
+	unsaved []*ckpt.State // checkpoints that a generation did not get done, oldest first
+	evals   evaluations
 
 	mu    sync.RWMutex
 	state *state // nil: none yet

@@ -32,16 +32,22 @@ type uploader struct {
 	active bool          // something is under way; under mu
 }
 
+// newUploader takes up what the generation before left undone.
 func newUploader(s *session) *uploader {
 	u := &uploader{s: s}
 	u.ctx, u.cancel = context.WithCancel(s.ctx)
+	if left := s.task.unsaved; len(left) > 0 {
+		s.task.unsaved, u.next = nil, left[1:]
+		u.start(left[0])
+	}
 	return u
 }
 
-// close ends what is under way.
+// close ends what is under way, and leaves it to the next generation.
 func (u *uploader) close() {
 	u.cancel()
 	u.settle()
+	u.s.task.unsaved = u.next
 }
 
 func (u *uploader) settle() {
@@ -63,9 +69,13 @@ func (u *uploader) begin(st *state) {
 		u.next = append(u.next, c)
 		return
 	}
+	u.start(u.s.task.encodeInto(&u.s.task.copies, st))
+}
+
+func (u *uploader) start(c *ckpt.State) {
 	u.active = true
 	u.done = make(chan struct{})
-	go u.storeAll(u.s.task.encodeInto(&u.s.task.copies, st), u.done)
+	go u.storeAll(c, u.done)
 }
 
 const (
@@ -80,7 +90,11 @@ func (u *uploader) storeAll(c *ckpt.State, done chan struct{}) {
 		begin := time.Now()
 		u.err = u.traced(c)
 		u.s.meter.kept(time.Since(begin), u.err)
-		if u.err != nil && u.ctx.Err() == nil {
+		if u.err != nil && u.ctx.Err() != nil {
+			u.undone(c)
+			return
+		}
+		if u.err != nil {
 			u.alert(fmt.Sprintf("checkpoint of step %d was not stored: %v", c.Step, u.err))
 		}
 		u.mu.Lock()
@@ -91,6 +105,13 @@ func (u *uploader) storeAll(c *ckpt.State, done chan struct{}) {
 		u.active = c != nil
 		u.mu.Unlock()
 	}
+}
+
+// undone puts a checkpoint that was not stored back at the head of those that wait.
+func (u *uploader) undone(c *ckpt.State) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.next = append([]*ckpt.State{c}, u.next...)
 }
 
 // wait returns how the checkpoint under way, or the last one, ended.
