@@ -79,4 +79,19 @@ func (n *Node) collectOnce(now time.Time) {
 		return
 	}
 	n.log.Debug("chunks collected", "removed", removed, "bytes", freed)
+	n.compactChunks()
+}
+
+// worthCompacting is how much of the chunks' file must be free for it to be written anew, beside half of it.
+const worthCompacting = 64 << 20
+
+// compactChunks gives the disk back what deleted chunks took, once that is most of the file.
+func (n *Node) compactChunks() {
+	st, err := n.chunks.Stats(n.ctx)
+	if err == nil && st.FreeBytes >= worthCompacting && st.FreeBytes >= st.FileBytes/2 {
+		err = n.chunks.Compact(n.ctx)
+	}
+	if err != nil {
+		n.log.Warn("the chunks' file was not compacted", "error", err)
+	}
 }

@@ -250,6 +250,30 @@ func TestOldChunksAreCollectedFreshOnesKept(t *testing.T) {
 	}
 }
 
+// TestDiskSpaceComesBack: what deleted chunks took is the disk's again.
+func TestDiskSpaceComesBack(t *testing.T) {
+	n := newQuorum(t).nodes[0]
+	size := func() int64 {
+		st, err := n.chunks.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.FileBytes
+	}
+	data := make([]byte, ckpt.ChunkSize)
+	for i := range worthCompacting / ckpt.ChunkSize * 5 / 4 {
+		data[0] = byte(i)
+		if _, err := n.chunks.Put(t.Context(), data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := size()
+	n.collectOnce(time.Now())
+	if after := size(); after > before/4 {
+		t.Errorf("the chunks' file has %d bytes; it had %d before all chunks were deleted", after, before)
+	}
+}
+
 func TestBadRequestsAreRefusedAndCounted(t *testing.T) {
 	q := newQuorum(t)
 	c := q.clients[q.leader()]
