@@ -25,7 +25,7 @@ func forming(j *lockstepv1.Job) bool {
 
 // checkpointing reports that a checkpoint is due, and not committed yet.
 func checkpointing(j *lockstepv1.Job) bool {
-	due := j.Progress.GetEpoch() > 0 && j.Progress.GetEpoch()%4 == 0
+	due := j.Progress.GetEpoch() > 0 && j.Progress.GetEpoch()%2 == 0
 	n := len(j.Checkpoints)
 	return due && (n == 0 || j.Checkpoints[n-1].Step < j.Progress.Step)
 }
