@@ -74,7 +74,7 @@ func (h Host) Heal() error { return all("-n " + h.network + " link set " + h.nam
 
 // Close removes the network. What runs on its hosts must have ended.
 func (n *Network) Close() error {
-	var errs []error
+	errs := []error{all("link del " + n.name)} // at once, where its namespace would take it along some time later
 	for i := range n.hosts {
 		errs = append(errs, all(fmt.Sprintf("netns del %s-%d", n.name, i+1)))
 	}

@@ -4,6 +4,7 @@ package testcluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -127,8 +128,11 @@ func (c *Cluster) connect() {
 		return
 	}
 	n, err := chaos.NewNetwork()
-	if err != nil {
-		c.t.Skipf("hosts of their own are not permitted here: %v", err)
+	switch {
+	case errors.Is(err, exec.ErrNotFound), err != nil && strings.Contains(err.Error(), "not permitted"):
+		c.t.Skipf("hosts of their own need iproute2 and root: %v", err)
+	case err != nil:
+		c.t.Fatal(err)
 	}
 	c.network = n
 }
