@@ -17,6 +17,7 @@ import (
 	"lockstep/internal/event"
 	"lockstep/internal/flagenv"
 	"lockstep/internal/healthcheck"
+	"lockstep/internal/source"
 	"lockstep/internal/telemetry"
 )
 
@@ -30,6 +31,7 @@ func main() {
 // options are the flags.
 type options struct {
 	coord.Config
+	roots                                      flagenv.Folders
 	caKey                                      string
 	tls                                        certs.Files
 	bootstrap, natsListen, logFormat, logLevel string
@@ -73,6 +75,7 @@ On SIGTERM it hands leadership over and ends.`,
 	f.DurationVar(&o.Lease, "lease", 3*time.Second, "a worker that is silent for longer is lost; the coordinators' own timeouts are a third of it")
 	o.tls.AddFlags(f)
 	f.StringVar(&o.caKey, "tls-ca-key", "", "`FILE` of the key to --tls-ca: workers that show a join token get a certificate from this coordinator")
+	f.Var(&o.roots, "data-root", "folder of the workers that the data of jobs may lie in: a job that names another path is refused when it is submitted; several with commas or several times (default: any)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	o.telemetry.AddTo(f)
@@ -85,6 +88,7 @@ func serve(ctx context.Context, o *options) (err error) {
 	if o.Log, err = flagenv.Logger(o.logFormat, o.logLevel); err != nil {
 		return err
 	}
+	o.DataRoots = source.Roots(o.roots)
 	if o.TLS, err = o.tls.Source(certs.Named); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"lockstep/internal/embed"
 	"lockstep/internal/flagenv"
+	"lockstep/internal/source"
 	"lockstep/internal/telemetry"
 )
 
@@ -28,6 +29,7 @@ type embeddedFlags struct {
 	verbose      bool
 	watched      telemetry.Flags
 	memory       flagenv.Size
+	roots        flagenv.Folders
 }
 
 // embedded gives a command the flags of a cluster in this process. All its flags may be environment variables, and say so.
@@ -37,6 +39,7 @@ func embedded(cmd *cobra.Command, f *embeddedFlags, dataDir string) *cobra.Comma
 	flags.IntVar(&f.coordinators, "coordinators", 3, "start `N` coordinators; a majority of them must live")
 	flags.StringVar(&f.dataDir, "data-dir", "", dataDir)
 	flags.Var(&f.memory, "memory-for-data", "how much of arrays and images (idx, npy, npz, image_folder) each worker holds in memory, such as 1GiB; what is more lies in the data directory (0: no bound)")
+	flags.Var(&f.roots, "data-root", "folder that the data of jobs may lie in, links followed; several with commas or several times (default: any)")
 	flags.BoolVar(&f.verbose, "verbose", false, "show warnings of the cluster's log, too, not only in its file "+logFile)
 	f.watched.AddTo(flags)
 	cmd.Annotations = map[string]string{annotateEnv: "all"}
@@ -61,12 +64,12 @@ func (a *app) startCluster(ctx context.Context, dir string, f embeddedFlags, lis
 		return nil, nil, fmt.Errorf("open log: %w", err)
 	}
 	log := a.clusterLog(file, f.verbose)
-	source, closeTraces, err := f.watched.Open(ctx, "cluster", "embedded", log)
+	watched, closeTraces, err := f.watched.Open(ctx, "cluster", "embedded", log)
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
 	c, err := embed.Start(ctx, embed.Config{
-		Coordinators: f.coordinators, Workers: f.workers, Memory: int64(f.memory), S3: objectStore(), DataDir: dir, Listen: listen, HTTP: http, Log: log, Telemetry: source,
+		Coordinators: f.coordinators, Workers: f.workers, Memory: int64(f.memory), S3: objectStore(), DataRoots: source.Roots(f.roots), DataDir: dir, Listen: listen, HTTP: http, Log: log, Telemetry: watched,
 	})
 	if err != nil {
 		if interrupted(ctx) {

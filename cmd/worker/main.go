@@ -50,6 +50,7 @@ func command() *cobra.Command {
 	var joinToken string
 	var logFormat, logLevel string
 	var watched telemetry.Flags
+	var roots flagenv.Folders
 	cache, memory := flagenv.Size(trainer.DefaultCache), flagenv.Size(0)
 	cmd := &cobra.Command{
 		Use:   "worker",
@@ -65,22 +66,17 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 			if c.Log, err = flagenv.Logger(logFormat, logLevel); err != nil {
 				return err
 			}
+			c.CacheSize, c.Memory, c.S3, c.DataRoots = int64(cache), int64(memory), source.S3FromEnv(os.Getenv), source.Roots(roots)
 			if joinToken != "" {
-				return enrolled(cmd.Context(), c, &tls, joinToken)
-			}
-			if c.TLS, err = tls.Source(certs.Named); err != nil {
+				stop, err := enroll(cmd.Context(), &c, &tls, joinToken)
+				if err != nil {
+					return err
+				}
+				defer stop()
+			} else if c.TLS, err = tls.Source(certs.Named); err != nil {
 				return err
 			}
-			if err := c.Validate(); err != nil {
-				return err
-			}
-			var closeTraces func() error
-			if c.Telemetry, closeTraces, err = watched.Open(cmd.Context(), "worker", c.Name, c.Log); err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, closeTraces()) }()
-			c.CacheSize, c.Memory, c.S3 = int64(cache), int64(memory), source.S3FromEnv(os.Getenv)
-			return trainer.Run(cmd.Context(), c)
+			return work(cmd.Context(), c, &watched)
 		},
 	}
 	f := cmd.Flags()
@@ -91,6 +87,7 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 	f.StringVar(&c.DataDir, "data-dir", "", "directory for what the worker remembers over restarts, such as its name, and for data; empty: nothing is kept")
 	f.Var(&cache, "cache-size", "how much of the data that it reads over the network the worker keeps in --data-dir")
 	f.Var(&memory, "memory-for-data", "how much of arrays and images (idx, npy, npz, image_folder) the worker holds in memory, such as 1GiB; what is more lies in --data-dir (0: no bound)")
+	f.Var(&roots, "data-root", "folder that the data of jobs may lie in, links followed; several with commas or several times (default: any file that this process may read)")
 	f.IntVar(&c.Cores, "cores", runtime.GOMAXPROCS(0), "micro-batches to compute at a time")
 	f.Uint64Var(&c.FlipStep, "test-flip-bit", 0, "for tests of corruption: change one bit of the parameters after step `N`, once")
 	must(f.MarkHidden("test-flip-bit"))
@@ -107,31 +104,45 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 	return cmd
 }
 
-// enrolled runs a worker whose certificate comes from the coordinators.
-func enrolled(ctx context.Context, c trainer.Config, tls *certs.Files, token string) error {
+// work runs the worker until ctx ends.
+func work(ctx context.Context, c trainer.Config, watched *telemetry.Flags) (err error) {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	var closeTraces func() error
+	if c.Telemetry, closeTraces, err = watched.Open(ctx, "worker", c.Name, c.Log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeTraces()) }()
+	return trainer.Run(ctx, c)
+}
+
+// enroll gives a worker a certificate from the coordinators, which is renewed until stop is called.
+func enroll(ctx context.Context, c *trainer.Config, tls *certs.Files, token string) (stop func(), err error) {
 	switch {
 	case tls.CA == "":
-		return errors.New("--join-token needs --tls-ca, to know the coordinators by")
+		return nil, errors.New("--join-token needs --tls-ca, to know the coordinators by")
 	case tls.Cert != "" || tls.Key != "":
-		return errors.New("--join-token takes the place of --tls-cert and --tls-key")
+		return nil, errors.New("--join-token takes the place of --tls-cert and --tls-key")
 	}
 	trust, err := tls.Source(certs.Anonymous)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e, err := client.Enroll(ctx, c.Coordinators, trust, token, host)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.TLS = e
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() { e.Run(ctx, func(err error) { c.Log.Warn("certificate was not renewed", "error", err) }) })
-	defer renewing.Wait()
-	defer cancel()
-	return trainer.Run(ctx, c)
+	return func() {
+		cancel()
+		renewing.Wait()
+	}, nil
 }

@@ -17,7 +17,7 @@ var allowed = map[string]string{
 
 	"deploy/kubernetes/check": "", // a module of its own
 
-	"cmd/coordinator": "internal/certs internal/coord internal/event internal/flagenv internal/healthcheck internal/telemetry",
+	"cmd/coordinator": "internal/certs internal/coord internal/event internal/flagenv internal/healthcheck internal/source internal/telemetry",
 	"cmd/worker":      "internal/source internal/certs internal/client internal/flagenv internal/healthcheck internal/trainer internal/telemetry",
 	"cmd/lockstep": "api/lockstep/v1 internal/access internal/artifact internal/certs internal/client internal/console internal/contexts internal/coord internal/embed internal/event " +
 		"internal/bench internal/chaos internal/flagenv internal/job internal/plan internal/reference internal/ring internal/ringbench internal/spec internal/trainer internal/verify " +
@@ -29,7 +29,7 @@ var allowed = map[string]string{
 	"internal/chaos":     "",
 	"internal/plan":      "internal/dataset internal/model internal/optim internal/shard internal/spec internal/trainer",
 	"internal/client":    "api/lockstep/v1 internal/access internal/certs internal/artifact internal/ckpt internal/export internal/job internal/manifest internal/source",
-	"internal/coord":     "api/lockstep/v1 internal/access internal/certs internal/ckpt internal/client internal/event internal/job internal/shard internal/spec internal/web internal/manifest internal/artifact internal/export internal/telemetry internal/logring",
+	"internal/coord":     "api/lockstep/v1 internal/access internal/certs internal/ckpt internal/client internal/event internal/job internal/shard internal/spec internal/web internal/manifest internal/artifact internal/export internal/telemetry internal/logring internal/source",
 	"internal/ringbench": "api/lockstep/v1 internal/fixed internal/kernel internal/ring internal/ring/grpclink",
 	"internal/verify":    "api/lockstep/v1 internal/artifact internal/dataset internal/ckpt internal/export internal/ledger internal/shard internal/spec internal/trainer",
 	"internal/embed":     "internal/source internal/coord internal/event internal/trainer internal/telemetry",

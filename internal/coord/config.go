@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lockstep/internal/certs"
+	"lockstep/internal/source"
 	"lockstep/internal/telemetry"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	Reserve       int64            // free bytes of the disk that checkpoints leave alone, for the raft log; default 64 MiB
 	TLS           certs.Source     // what this coordinator shows and trusts; nil: connections are plain, and anybody may do anything
 	CA            *certs.CA        // signs the certificates of workers that show a join token; nil: none do
+	DataRoots     source.Roots     // folders of the workers that local sources of jobs may lie in; none: they may lie anywhere
 	Telemetry     telemetry.Source // how it is watched
 	Log           *slog.Logger     // default: slog.Default()
 

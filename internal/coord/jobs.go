@@ -26,6 +26,9 @@ func (s *jobsServer) SubmitJob(ctx context.Context, r *lockstepv1.SubmitJobReque
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "specification: %v", err)
 	}
+	if err := s.readable(parsed); err != nil {
+		return nil, err
+	}
 	initial, err := s.pin(ctx, parsed, r.Initial)
 	if err != nil {
 		return nil, err
@@ -41,6 +44,15 @@ func (s *jobsServer) SubmitJob(ctx context.Context, r *lockstepv1.SubmitJobReque
 		return nil, err
 	}
 	return s.find(res.Id)
+}
+
+// readable refuses a job whose data lie where workers would not read them. The paths are theirs: a worker follows the
+// links there before it opens anything.
+func (n *Node) readable(j *spec.Job) error {
+	if err := n.cfg.DataRoots.Check(j.Spec.Dataset.Source); err != nil {
+		return status.Errorf(codes.InvalidArgument, "dataset.source: %v", err)
+	}
+	return nil
 }
 
 // newID makes a job's id: its name and six random letters, so that people can tell jobs apart.

@@ -17,6 +17,9 @@ func (s *jobsServer) PlaceJob(_ context.Context, r *lockstepv1.PlaceJobRequest) 
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "specification: %v", err)
 	}
+	if err := s.readable(parsed); err != nil {
+		return nil, err
+	}
 	l := s.lead.Load()
 	if l == nil {
 		return nil, status.Errorf(codes.Unavailable, "coordinator %s does not lead (any more)", s.cfg.ID)

@@ -30,6 +30,7 @@ type Config struct {
 	Cores        int           // of each worker; default: this machine's, shared out evenly, at least 1
 	Memory       int64         // bytes of decoded data that each worker holds in memory; 0: no bound
 	S3           source.S3     // where s3 sources are, and who reads them
+	DataRoots    source.Roots  // folders that local sources of jobs may lie in; none: they may lie anywhere
 	DataDir      string        // a directory that holds a cluster's data goes on where it was
 	Listen       string        // gRPC address of the first coordinator; default: a free port of the loopback interface
 	HTTP         string        // HTTP address of the first coordinator; default: a free port of the loopback interface
@@ -67,7 +68,7 @@ func (c *Config) validate() error {
 	if c.Coordinators < 1 || c.Workers < 0 {
 		return fmt.Errorf("embedded cluster: %d coordinators and %d workers", c.Coordinators, c.Workers)
 	}
-	return nil
+	return c.DataRoots.Validate()
 }
 
 // telemetryOf is how one process of a cluster would be watched.
@@ -112,7 +113,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	for i := range cfg.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
-		w := trainer.Config{Coordinators: c.addresses, Listen: "127.0.0.1:0", Cores: cfg.Cores, S3: cfg.S3, Memory: cfg.Memory, Scratch: filepath.Join(cfg.DataDir, "data"), Name: name, Log: cfg.Log, Telemetry: cfg.telemetryOf(name)}
+		w := trainer.Config{Coordinators: c.addresses, Listen: "127.0.0.1:0", Cores: cfg.Cores, S3: cfg.S3, DataRoots: cfg.DataRoots, Memory: cfg.Memory, Scratch: filepath.Join(cfg.DataDir, "data"), Name: name, Log: cfg.Log, Telemetry: cfg.telemetryOf(name)}
 		c.workers.Go(func() {
 			if err := trainer.Run(run, w); err != nil {
 				cfg.Log.Error("worker ended", "error", err)
@@ -143,7 +144,7 @@ func (c *Cluster) openCoordinators(cfg Config) error {
 	for _, s := range seats {
 		n, err := coord.Open(coord.Config{ID: s.id, DataDir: filepath.Join(cfg.DataDir, s.id), Bootstrap: servers,
 			Advertise: s.grpc.Addr().String(), RaftAdvertise: s.raft.Addr().String(), HTTP: s.http.Addr().String(),
-			GRPCListener: s.grpc, RaftListener: s.raft, HTTPListener: s.http, NATSURL: c.nats.ClientURL(), Lease: cfg.Lease, Log: cfg.Log,
+			GRPCListener: s.grpc, RaftListener: s.raft, HTTPListener: s.http, NATSURL: c.nats.ClientURL(), Lease: cfg.Lease, DataRoots: cfg.DataRoots, Log: cfg.Log,
 			Telemetry: cfg.telemetryOf(s.id)})
 		if err != nil {
 			return err

@@ -12,7 +12,10 @@ import (
 )
 
 // folder is the tree of a folder, or of a single file, on this machine.
-type folder struct{ root string }
+type folder struct {
+	root  string
+	roots Roots // that it may lie in
+}
 
 func (t folder) Open(ctx context.Context, name string) (File, error) {
 	if err := context.Cause(ctx); err != nil {
@@ -35,12 +38,12 @@ func (t folder) Open(ctx context.Context, name string) (File, error) {
 // open does not follow a link out of the folder.
 func (t folder) open(name string) (*os.File, error) {
 	if name == "" {
-		return os.Open(t.root)
+		return t.roots.openFile(t.root)
 	}
 	if err := local(t.root, name); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(t.root)
+	root, err := t.roots.openFolder(t.root)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +68,7 @@ func (t folder) List(ctx context.Context, dir string) ([]string, error) {
 	if err := local(t.root, dir); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(t.root)
+	root, err := t.roots.openFolder(t.root)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	Dir          string   // of all data; default: the test's temporary directory
 	Env          []string // of all processes, on top of the test's own
 	WorkerArgs   []string // further flags of all workers
+	SeatArgs     []string // further flags of all coordinators
 	Undisturbed  bool     // steps take no longer than they need; otherwise stepTime, so that there is time to disturb a job
 	NATSURL      string   // NATS server of all coordinators; default: each embeds one
 	Hosts        bool     // every process on a host of its own, that can be cut off; skips the test where that is not permitted
@@ -161,8 +162,8 @@ func (c *Cluster) seat() {
 		list = append(list, p.Name+"="+p.raft)
 	}
 	for _, p := range c.seats {
-		p.args = []string{"--node-id", p.Name, "--data-dir", filepath.Join(c.dir, p.Name), "--listen", p.Address,
-			"--raft-listen", p.raft, "--http", p.HTTP, "--bootstrap", strings.Join(list, ","), "--nats-url", c.opts.NATSURL}
+		p.args = append([]string{"--node-id", p.Name, "--data-dir", filepath.Join(c.dir, p.Name), "--listen", p.Address,
+			"--raft-listen", p.raft, "--http", p.HTTP, "--bootstrap", strings.Join(list, ","), "--nats-url", c.opts.NATSURL}, c.opts.SeatArgs...)
 	}
 }
 

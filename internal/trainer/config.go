@@ -39,6 +39,7 @@ type Config struct {
 	CacheSize    int64            // bytes of data from elsewhere that are kept in DataDir; default 10 GiB
 	Memory       int64            // bytes of decoded data that are held in memory; default: no bound
 	S3           source.S3        // where s3 sources are, and who reads them
+	DataRoots    source.Roots     // folders that local sources of jobs may lie in; none: they may lie anywhere
 	Name         string           // begins the worker's id; default: the host's name
 	TLS          certs.Source     // what this worker shows and trusts; nil: connections are plain, and anybody may do anything
 	HTTP         string           // address of the HTTP server for metrics; empty: none
@@ -75,6 +76,9 @@ func (c *Config) Validate() error {
 		return errors.New("worker: address to listen on is missing")
 	case c.Cores < 1:
 		return fmt.Errorf("worker: %d cores", c.Cores)
+	}
+	if err := c.DataRoots.Validate(); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (c *Config) cache() (*source.Cache, error) {
 // data says how the data of a job is reached and kept. Of a pushed dataset it is the version that was there when the job
 // was submitted.
 func (w *Worker) data(j *lockstepv1.Job) dataset.Options {
-	o := source.Options{Cache: w.cache, S3: w.cfg.S3, Pushed: func(ctx context.Context, name string) (source.Tree, error) {
+	o := source.Options{Cache: w.cache, S3: w.cfg.S3, Roots: w.cfg.DataRoots, Pushed: func(ctx context.Context, name string) (source.Tree, error) {
 		return w.client.Dataset(ctx, name, j.DatasetRoot, w.cache)
 	}}
 	d := dataset.Options{Tree: o.Open, Memory: w.cfg.Memory}
