@@ -273,7 +273,7 @@ func TestRefusedMessageIsNotOvertaken(t *testing.T) {
 	}
 	msgs := messages(0, 50)
 	msgs[20].Payload = make([]byte, 2000)
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	p := newPublisher(t, s.ClientURL())
 	if n, err := p.PublishAll(ctx, msgs); n != 20 || err == nil {
