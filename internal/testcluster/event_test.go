@@ -3,6 +3,9 @@ package testcluster
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,7 +14,8 @@ import (
 )
 
 // TestEventsReachNATSOnceEach kills the leader, which publishes events, in the middle of a job, and compares what a
-// NATS client reads with the coordinators' own log: nothing is lost and nothing comes twice.
+// NATS client reads, and what the command line prints meanwhile, with the coordinators' own log: nothing is lost and
+// nothing comes twice.
 func TestEventsReachNATSOnceEach(t *testing.T) {
 	t.Parallel()
 	nats, err := event.StartServer(event.ServerConfig{Dir: t.TempDir(), Addr: "127.0.0.1:0"})
@@ -21,19 +25,42 @@ func TestEventsReachNATSOnceEach(t *testing.T) {
 	t.Cleanup(func() { nats.Close() })
 	c := Start(t, Options{Workers: 2, NATSURL: nats.ClientURL()})
 	id := c.Submit(digits(t))
+	printed := c.follow(id)
 	c.WaitStep(id, midway)
 	c.Leader().Kill()
 	want(t, c.WaitDone(id).ModelDigest)
 
 	logged := c.events(id)
+	if ids := printed(); !slices.EqualFunc(ids, logged, func(id string, e *lockstepv1.Event) bool { return id == eventID(e) }) {
+		t.Errorf("%d events were printed, %d are in the log", len(ids), len(logged))
+	}
 	read := readNATS(t, c.context(), nats.ClientURL(), id, len(logged))
 	if len(read) != len(logged) {
 		t.Fatalf("%d events on NATS, %d in the log", len(read), len(logged))
 	}
 	for i, e := range logged {
-		if want := fmt.Sprintf("%d-%d", e.TimeMs, e.Sequence); read[i].ID != want || read[i].Type != e.Type || string(read[i].Data) != string(e.Data) {
+		if want := eventID(e); read[i].ID != want || read[i].Type != e.Type || string(read[i].Data) != string(e.Data) {
 			t.Fatalf("event %d on NATS is %s %s %s, in the log %s %s %s", i, read[i].ID, read[i].Type, read[i].Data, want, e.Type, e.Data)
 		}
+	}
+}
+
+func eventID(e *lockstepv1.Event) string { return fmt.Sprintf("%d-%d", e.TimeMs, e.Sequence) }
+
+// follow has the command line follow a job's events. What it returns waits for the end, and returns what was printed.
+func (c *Cluster) follow(id string) (printed func() []string) {
+	c.t.Helper()
+	cmd := exec.CommandContext(c.context(), Binary(c.t, "lockstep"), "job", "events", id, "-f", "-o", "name", "--addr", strings.Join(c.Addresses(), ","))
+	var out, log strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	return func() []string {
+		if err := cmd.Wait(); err != nil {
+			c.t.Fatalf("job events -f: %v\n%s", err, log.String())
+		}
+		return strings.Fields(out.String())
 	}
 }
 
