@@ -59,5 +59,7 @@
 // # Bad input
 //
 // Files come from outside: whatever is in them gives a *RecordError, which names the file, the record, the line, the
-// column and the value as far as they are known, and takes no more memory than the limits allow.
+// column and the value as far as they are known, and takes no more memory than the limits allow. Parquet's library believes
+// what lengths and counts claim, so everything that it is given is judged before: a file takes at most 100 MB or 500 times its
+// size, whichever is more, and of that one page of each column at a time; see pageCheck.
 package dataset

@@ -21,7 +21,9 @@ import (
 type parquetRows struct {
 	source.File
 	groups  []parquet.RowGroup // that are still to be read
-	rows    parquet.Rows       // of the group being read; nil before the first
+	chunks  []format.RowGroup  // where their pages lie
+	pages   *pageCheck
+	rows    parquet.Rows // of the group being read; nil before the first
 	columns []parquetColumn
 	buffer  []parquet.Row
 	ahead   []parquet.Row     // of the buffer, still to be gone to
@@ -66,6 +68,10 @@ func (r *parquetRows) guard(f func() error) (err error) {
 
 func (r *parquetRows) open(lim limits) error {
 	bad := func(err error) error { return &RecordError{File: r.Name(), Err: err} }
+	end, err := checkFooter(r.File, r.Size())
+	if err != nil {
+		return bad(fmt.Errorf("not a parquet file, or a truncated one: %w", err))
+	}
 	file, err := parquet.OpenFile(r.File, r.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return bad(fmt.Errorf("not a parquet file, or a truncated one: %w", err))
@@ -86,10 +92,10 @@ func (r *parquetRows) open(lim limits) error {
 			}
 		}
 	}
-	if total > bombBytes && total/bombRatio > r.Size() {
+	if isBomb(total, r.Size()) {
 		return bad(fmt.Errorf("%d bytes would become %d: this looks like a bomb", r.Size(), total))
 	}
-	r.groups = file.RowGroups()
+	r.groups, r.chunks, r.pages = file.RowGroups(), file.Metadata().RowGroups, newPageCheck(file, r.File, end, lim)
 	paths := file.Schema().Columns()
 	if len(paths) > lim.values {
 		return bad(fmt.Errorf("%d columns, over the limit of %d", len(paths), lim.values))
@@ -142,7 +148,10 @@ func (r *parquetRows) advance() error {
 			if len(r.groups) == 0 {
 				return io.EOF
 			}
-			r.rows, r.groups = r.groups[0].Rows(), r.groups[1:]
+			if err := r.pages.group(&r.chunks[0]); err != nil {
+				return &RecordError{File: r.Name(), Err: err}
+			}
+			r.rows, r.groups, r.chunks = r.groups[0].Rows(), r.groups[1:], r.chunks[1:]
 		}
 		n, err := r.rows.ReadRows(r.buffer)
 		r.ahead = r.buffer[:n]

@@ -282,24 +282,12 @@ func TestParquetTypes(t *testing.T) {
 	}
 }
 
-// FuzzJSONL and FuzzParquet open anything, and bound what is held.
+// FuzzJSONL opens anything, and bounds what is held.
 func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(`{"a": [[1,2],[3,4]], "class": "x"}` + "\n" + `{"a": [[1,2],[3,5]], "class": 3}`))
 	f.Add([]byte("\ufeff{\"a\": 1e3, \"class\": true}\n\n{\"a\": null, \"class\": null}"))
 	f.Add(zipped([]byte(`{"class": 1.50}`)))
 	f.Fuzz(func(t *testing.T, content []byte) { fuzzTable(t, "jsonl", content) })
-}
-
-func FuzzParquet(f *testing.F) {
-	var b bytes.Buffer
-	if err := parquet.Write(&b, []struct {
-		A     []float32 `parquet:"a,list"`
-		Class string    `parquet:"class"`
-	}{{[]float32{1, 2}, "x"}, {[]float32{3, 4}, "y"}}); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, content []byte) { fuzzTable(t, "parquet", content) })
 }
 
 func fuzzTable(t *testing.T, format string, content []byte) {
