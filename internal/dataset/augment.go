@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -17,6 +18,7 @@ type augmentation struct {
 	height, width, channels int
 	outside                 []float32 // a pixel from outside the image
 	scratch                 sync.Pool // of *[]float32, for an image each
+	mixup                   *mixup    // the last of the list; nil: none
 }
 
 // augmentation checks what the specification asks for against the records; nil if that is nothing.
@@ -37,12 +39,17 @@ func (b *builder) augmentation(seed uint64) (*augmentation, error) {
 	for c := range a.channels {
 		a.outside = append(a.outside, float32(b.steps.apply(0, c)))
 	}
-	for _, p := range list {
-		if p.Type != "gaussian_noise" && a.channels == 0 {
+	for k, p := range list {
+		if p.Type != "gaussian_noise" && p.Type != "mixup" && a.channels == 0 {
 			return nil, fmt.Errorf("augmentation %s: it needs images of [height, width, channels], the records have shape %v", p.Type, b.info.Shape)
 		}
 		switch p.Type {
 		case "random_flip", "random_rotation", "random_resized_crop", "gaussian_noise":
+		case "mixup":
+			if k != len(list)-1 {
+				return nil, errors.New("augmentation mixup: it mixes what the others made of two records: write it last")
+			}
+			a.mixup = newMixup(p.Alpha, k)
 		case "random_crop":
 			if p.Pixels < 1 || p.Pixels >= min(a.height, a.width) {
 				return nil, fmt.Errorf("augmentation random_crop: images of %dx%d pixels cannot be moved by up to %d", a.height, a.width, p.Pixels)

@@ -55,6 +55,8 @@
 //	random_rotation      turns about the middle by an angle uniform in -degrees ... degrees, pixels weighted by distance
 //	random_resized_crop  stretches a part to the image's size: its share of each side is uniform in scale ... 1
 //	gaussian_noise       adds stddev times a normal number to every number, of any record
+//	mixup                mixes record r with a record p of the split, uniform, which is augmented by the rest of the list as
+//	                     itself: l*r + (1-l)*p with l from Beta(alpha, alpha), targets likewise; it comes last
 //
 // # Bad input
 //

@@ -53,7 +53,7 @@ func TestLargerThanMemory(t *testing.T) {
 		for i := range rows {
 			rows[i] = r.IntN(whole.Split("train").Len())
 		}
-		small.Split("train").Prefetch(rows)
+		small.Split("train").Prefetch(rows, 0)
 		if err := small.Split("train").Read(&a, rows, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,11 @@ type Batch struct {
 	IDs    []int32   // N inputs of Info.Shape; empty unless Info.Integer
 	Y      []float32 // N targets of Info.TargetShape; empty where there are classes
 	Labels []int32   // N targets of Info.TargetShape, each a class; empty where there are none
+
+	// Of records that were mixed with others: the class of the smaller part, and the share of the larger one's, which is in
+	// Labels. Both are empty unless the augmentation has a mixup.
+	Others []int32
+	Shares []float32
 }
 
 // Read fills dst with the numbered records of the split, in that order, as they are in the given epoch: those of the
@@ -39,24 +44,47 @@ func (s *Split) Read(dst *Batch, records []int, epoch int) error {
 	if err := s.readInputs(dst, records); err != nil {
 		return err
 	}
-	if s.augment != nil {
-		width := s.part.width()
-		for k, r := range records {
-			s.augment.apply(dst.X[k*width:(k+1)*width], epoch, r)
-		}
+	s.augmentInputs(dst, records, epoch)
+	if s.augment == nil || s.augment.mixup == nil || len(records) == 0 {
+		s.readTargets(dst, records)
+		return nil
+	}
+	w := s.augment.mixup.pool.Get().(*mixing)
+	defer s.augment.mixup.pool.Put(w)
+	if err := s.mix(dst, w, records, epoch); err != nil {
+		return err
 	}
 	s.readTargets(dst, records)
+	s.mixTargets(dst, w)
 	return nil
 }
 
-// Prefetch brings records into memory that Read is soon asked for.
-func (s *Split) Prefetch(records []int) {
+// augmentInputs changes each of the records by itself.
+func (s *Split) augmentInputs(dst *Batch, records []int, epoch int) {
+	if s.augment == nil {
+		return
+	}
+	width := s.part.width()
+	for k, r := range records {
+		s.augment.apply(dst.X[k*width:(k+1)*width], epoch, r)
+	}
+}
+
+// Plain is the split without augmentation, as a model that is finished reads it.
+func (s *Split) Plain() *Split { return &Split{part: s.part, index: s.index} }
+
+// Prefetch brings records into memory that Read is soon asked for, with those that they are mixed with.
+func (s *Split) Prefetch(records []int, epoch int) {
 	a, ok := s.part.numeric.(interface{ load(i int) })
 	if !ok {
 		return
 	}
 	for _, r := range records {
 		a.load(int(s.index[r]))
+		if s.augment != nil && s.augment.mixup != nil {
+			p, _ := s.augment.mixup.partner(s.augment.seed, epoch, r, s.Len())
+			a.load(int(s.index[p]))
+		}
 	}
 }
 
@@ -69,6 +97,7 @@ func (s *Split) readInputs(dst *Batch, records []int) error {
 		}
 	}
 	dst.N, dst.X, dst.IDs, dst.Y, dst.Labels = n, dst.X[:0], dst.IDs[:0], dst.Y[:0], dst.Labels[:0]
+	dst.Others, dst.Shares = dst.Others[:0], dst.Shares[:0]
 	width := s.part.width()
 	if w := s.part.windows; w != nil {
 		dst.IDs, dst.Labels = sized(dst.IDs, n*width), sized(dst.Labels, n*width)

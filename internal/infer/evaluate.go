@@ -87,7 +87,7 @@ func (m *Model) Evaluate(ctx context.Context, d *dataset.Dataset, split, group s
 	if err != nil {
 		return nil, err
 	}
-	e := &evaluation{m: m, net: net, split: d.Split(split), pass: net.NewPass(evaluated), weights: net.NewWeights()}
+	e := &evaluation{m: m, net: net, split: d.Split(split).Plain(), pass: net.NewPass(evaluated), weights: net.NewWeights()}
 	flat, err := m.bundle.Flat(net)
 	if err != nil {
 		return nil, err
@@ -194,8 +194,7 @@ func (e *evaluation) run(ctx context.Context, records []int) (*Report, error) {
 		if err := e.split.Read(&e.batch, chunk, 0); err != nil {
 			return nil, err
 		}
-		b := model.Batch{N: e.batch.N, X: e.batch.X, IDs: e.batch.IDs, Y: e.batch.Y, Labels: e.batch.Labels}
-		if err := e.pass.Eval(e.weights, b, stats); err != nil {
+		if err := e.pass.Eval(e.weights, model.Batch(e.batch), stats); err != nil {
 			return nil, err
 		}
 		for i, v := range stats {

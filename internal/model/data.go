@@ -15,13 +15,16 @@ type Data struct {
 }
 
 // Batch is N records. Their input is in X or, for token ids, in IDs; their target in Y or, for labels, in Labels.
-// Predict reads no target.
+// Predict reads no target. A target may be mixed of two labels: Shares[i] of Labels[i] and the rest of Others[i]; both are
+// empty otherwise.
 type Batch struct {
 	N      int
 	X      []float32
 	IDs    []int32
 	Y      []float32
 	Labels []int32
+	Others []int32
+	Shares []float32
 }
 
 // Key names the randomness of one micro-batch: dropout masks are a function of it and of the layer.

@@ -137,6 +137,14 @@ func (d *lossDef) check(b Batch) error {
 	if len(b.Labels) != b.N*per {
 		return &BatchError{"labels", len(b.Labels), b.N * per}
 	}
+	if len(b.Others) != len(b.Shares) || len(b.Shares) != 0 && (len(b.Shares) != len(b.Labels) || d.target == asSign) {
+		return &BatchError{"mixed labels", len(b.Shares), len(b.Labels)}
+	}
+	for i, l := range b.Others {
+		if l < 0 || int(l) >= d.classes {
+			return &RecordError{Index: i / per, Err: fmt.Errorf("label %d is outside the %d classes", l, d.classes)}
+		}
+	}
 	for i, l := range b.Labels {
 		if (l < 0 || int(l) >= d.classes) && (d.target != asIndex || d.ignore == nil || l != *d.ignore) {
 			return &RecordError{Index: i / per, Err: fmt.Errorf("label %d is outside the %d classes", l, d.classes)}
@@ -171,7 +179,7 @@ func (u *lossUnit) run(c *call, dy, y []float32, b Batch, stats []float64) {
 	u.mark(c, b)
 	u.y = b.Y
 	if u.target >= asNumber {
-		u.spread(b.Labels)
+		u.spread(b)
 		u.y = u.own[:len(y)]
 	}
 	grad := dy
@@ -180,7 +188,7 @@ func (u *lossUnit) run(c *call, dy, y []float32, b Batch, stats []float64) {
 	}
 	switch u.kind {
 	case "cross_entropy":
-		u.crossEntropy(grad, y, b.Labels, stats)
+		u.crossEntropy(grad, y, b, stats)
 	case "kl_divergence":
 		u.klDivergence(grad, y, stats)
 	default:
@@ -205,15 +213,18 @@ func (u *lossUnit) mark(c *call, b Batch) {
 }
 
 // spread writes labels as floats to u.own.
-func (u *lossUnit) spread(labels []int32) {
+func (u *lossUnit) spread(b Batch) {
 	low := float32(0)
 	if u.kind == "hinge" {
 		low = -1
 	}
-	for i, l := range labels {
+	for i, l := range b.Labels {
 		switch u.target {
 		case asNumber:
 			u.own[i] = float32(l)
+			if len(b.Shares) > 0 {
+				u.own[i] = mixed(b.Shares[i], float32(l), float32(b.Others[i]))
+			}
 		case asSign:
 			u.own[i] = float32(2*l - 1)
 		case asOneHot:
@@ -222,6 +233,12 @@ func (u *lossUnit) spread(labels []int32) {
 				row[j] = low
 			}
 			row[l] = 1
+			if len(b.Shares) > 0 && b.Others[i] != l {
+				row[l], row[b.Others[i]] = mixed(b.Shares[i], 1, low), mixed(b.Shares[i], low, 1)
+			}
 		}
 	}
 }
+
+// mixed: share*a + (1-share)*b.
+func mixed(share, a, b float32) float32 { return float32(share*a) + float32((1-share)*b) }

@@ -6,8 +6,9 @@ import "lockstep/internal/kernel"
 const leastProbability = 1e-37
 
 // crossEntropy: -sum(t * log p) for each place, with log p = log_softmax(y) or log(y), and t the label's or the given
-// distribution, smoothed: (1-e)*t + e/width.
-func (u *lossUnit) crossEntropy(grad, y []float32, labels []int32, stats []float64) {
+// distribution, smoothed: (1-e)*t + e/width. The label's distribution is 1 for it, or of a mixed record its share and that of
+// the other one: the loss is linear in t, so this is the mix of two losses.
+func (u *lossUnit) crossEntropy(grad, y []float32, b Batch, stats []float64) {
 	w := u.width
 	logp := u.each[:len(y)]
 	if u.logits {
@@ -22,11 +23,11 @@ func (u *lossUnit) crossEntropy(grad, y []float32, labels []int32, stats []float
 		case u.skip[p]:
 			clear(g)
 			continue
-		case u.target == asIndex && u.smooth == 0 && u.logits: // what the rest comes to for one class
-			stats[0] -= float64(row[labels[p]])
-			g[labels[p]]--
+		case u.target == asIndex && u.smooth == 0 && u.logits && len(b.Shares) == 0: // what the rest comes to for one class
+			stats[0] -= float64(row[b.Labels[p]])
+			g[b.Labels[p]]--
 		default:
-			t := u.distribution(p, labels)
+			t := u.distribution(p, b)
 			stats[0] -= dot(t, row)
 			if u.logits {
 				total := sum(t) // 1, but for targets that are no distribution
@@ -42,7 +43,7 @@ func (u *lossUnit) crossEntropy(grad, y []float32, labels []int32, stats []float
 }
 
 // distribution is the smoothed target of place p.
-func (u *lossUnit) distribution(p int, labels []int32) []float32 {
+func (u *lossUnit) distribution(p int, b Batch) []float32 {
 	w := u.width
 	t, on, off := u.weights[:w], float32(1-u.smooth), float32(u.smooth/float64(w))
 	if u.target != asIndex {
@@ -54,7 +55,12 @@ func (u *lossUnit) distribution(p int, labels []int32) []float32 {
 	for j := range t {
 		t[j] = off
 	}
-	t[labels[p]] += on
+	if len(b.Shares) == 0 {
+		t[b.Labels[p]] += on
+		return t
+	}
+	t[b.Labels[p]] += float32(on * b.Shares[p])
+	t[b.Others[p]] += float32(on * (1 - b.Shares[p]))
 	return t
 }
 

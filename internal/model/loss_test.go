@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"lockstep/internal/spec"
@@ -79,6 +80,78 @@ func TestLabelsAsNumbers(t *testing.T) {
 		b, sb := runLoss(t, spec.Loss{Type: c.loss}, Data{TargetShape: target}, c.out, y, Batch{N: n, Y: c.targets})
 		if !sameBits(a, b) || sa[0] != sb[0] || sa[1] != sb[1] {
 			t.Errorf("%s of %v: labels give %v, numbers %v", c.loss, c.out, sa, sb)
+		}
+	}
+}
+
+// The loss of a mixed label is the mix of two losses, and so is its gradient, which differences confirm.
+func TestMixedLabels(t *testing.T) {
+	no := false
+	first, second, shares := []int32{2, 0, 1}, []int32{0, 0, 2}, []float32{0.75, 0.9, 0.5}
+	for _, c := range []struct {
+		loss spec.Loss
+		data Data
+		out  []int
+	}{
+		{spec.Loss{Type: "cross_entropy"}, Data{Classes: 3}, []int{3}},
+		{spec.Loss{Type: "cross_entropy", LabelSmoothing: 0.1}, Data{Classes: 3}, []int{3}},
+		{spec.Loss{Type: "cross_entropy", FromLogits: &no}, Data{Classes: 3}, []int{3}},
+		{spec.Loss{Type: "binary_cross_entropy"}, Data{Classes: 3}, []int{3}},
+	} {
+		y := floats(3, 9)
+		for i := range y {
+			y[i] = 0.2 + 0.6*max(y[i], -y[i])/(1+max(y[i], -y[i]))
+		}
+		n := len(first)
+		got, stats := runLoss(t, c.loss, c.data, c.out, y, Batch{N: n, Labels: first, Others: second, Shares: shares})
+		want := 0.0
+		for i := range n {
+			row := y[3*i : 3*i+3]
+			a, sa := runLoss(t, c.loss, c.data, c.out, row, Batch{N: 1, Labels: first[i : i+1]})
+			b, sb := runLoss(t, c.loss, c.data, c.out, row, Batch{N: 1, Labels: second[i : i+1]})
+			w := float64(shares[i])
+			want += w*sa[0] + (1-w)*sb[0]
+			for j := range row {
+				if g := w*float64(a[j]) + (1-w)*float64(b[j]); math.Abs(float64(got[3*i+j])-g) > 1e-6*(1+math.Abs(g)) {
+					t.Errorf("%s: gradient %v, want %v", c.loss.Type, got[3*i+j], g)
+				}
+			}
+		}
+		if math.Abs(stats[0]-want) > 1e-5*want || stats[1] != 3 {
+			t.Errorf("%s: loss %v over %v, want %v over 3", c.loss.Type, stats[0], stats[1], want)
+		}
+		for i := range y {
+			at := func(h float32) float64 {
+				moved := slices.Clone(y)
+				moved[i] += h
+				_, s := runLoss(t, c.loss, c.data, c.out, moved, Batch{N: n, Labels: first, Others: second, Shares: shares})
+				return s[0]
+			}
+			const h = 1.0 / 256 // losses are sums of float32: a smaller step would drown in them
+			if d := (at(h) - at(-h)) / (2 * h); math.Abs(d-float64(got[i])) > 2e-3*(1+math.Abs(d)) {
+				t.Errorf("%s: the gradient of output %d is %v, differences give %v", c.loss.Type, i, got[i], d)
+			}
+		}
+	}
+}
+
+// Mixed labels come with as many others and shares, and hinge has no place between its signs.
+func TestMixedLabelsAreChecked(t *testing.T) {
+	for kind, b := range map[string]Batch{
+		"cross_entropy": {N: 1, Labels: []int32{1}, Others: []int32{2}, Shares: []float32{0.5}},
+		"mse":           {N: 1, Labels: []int32{1}, Shares: []float32{0.5}},
+		"hinge":         {N: 1, Labels: []int32{1}, Others: []int32{0}, Shares: []float32{0.5}},
+	} {
+		out := []int{1}
+		if kind == "cross_entropy" {
+			out = []int{2}
+		}
+		d, err := buildLoss(spec.Loss{Type: kind}, Data{Classes: 2}, shape{dims: out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.check(b) == nil {
+			t.Errorf("%s: no error", kind)
 		}
 	}
 }

@@ -46,6 +46,9 @@ func addSurprise(u *lossUnit, b Batch, s []float64, places int) {
 	for p := range places {
 		switch row := u.each[p*u.width : (p+1)*u.width]; {
 		case u.skip[p]:
+		case u.target == asIndex && len(b.Shares) > 0:
+			share := float64(b.Shares[p])
+			s[0] -= float64(share*float64(row[b.Labels[p]])) + float64((1-share)*float64(row[b.Others[p]]))
 		case u.target == asIndex:
 			s[0] -= float64(row[b.Labels[p]])
 		default:

@@ -49,9 +49,23 @@ func (d *document) checkDataset(t *TrainJob) {
 	if t := s.Text; t != nil && t.VocabSize != 0 && t.Tokenizer != "bpe" {
 		d.faultKey(at+"/text/vocab_size", `"vocab_size" belongs to the bpe tokenizer`, "the vocabulary of the others follows from the text")
 	}
-	for i, p := range s.Augmentation {
+	d.checkAugmentation(t)
+}
+
+// checkAugmentation looks for augmentations that do nothing, or that the loss makes nothing of.
+func (d *document) checkAugmentation(t *TrainJob) {
+	list, at := t.Dataset.Augmentation, "/spec/dataset"
+	for i, p := range list {
 		if p.Type == "random_flip" && !p.Horizontal && !p.Vertical {
 			d.faultKey(at+"/augmentation/"+strconv.Itoa(i), "a random_flip augmentation without a direction does nothing", "write horizontal: true or vertical: true")
+		}
+		if here := at + "/augmentation/" + strconv.Itoa(i); p.Type == "mixup" {
+			switch {
+			case i != len(list)-1:
+				d.faultKey(here, "mixup mixes what the others made of two records", "write it last")
+			case t.Loss.Type == "hinge" || t.Loss.IgnoreIndex != nil:
+				d.faultKey(here, "mixup makes parts of two classes the target, which hinge and ignore_index cannot take", "take cross_entropy without ignore_index")
+			}
 		}
 	}
 }

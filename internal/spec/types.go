@@ -119,6 +119,7 @@ type Preprocessor struct {
 	Pixels     int     `json:"pixels,omitempty"`
 	Degrees    float64 `json:"degrees,omitempty"`
 	Stddev     float64 `json:"stddev,omitempty"`
+	Alpha      float64 `json:"alpha,omitempty"` // of mixup
 }
 
 // Model is a stack of layers.

@@ -37,7 +37,7 @@ func (p *prefetch) begin(s *session, st *state) {
 			}
 			for m := int(member.SegmentFrom); m < int(member.SegmentTo); m++ {
 				rows = order.Slice(rows, at, m)
-				t.data.Split("train").Prefetch(rows)
+				t.data.Split("train").Prefetch(rows, epoch)
 			}
 		}
 	})
