@@ -38,7 +38,7 @@ func embedded(cmd *cobra.Command, f *embeddedFlags, dataDir string) *cobra.Comma
 	flags.IntVar(&f.workers, "workers", 4, "start `N` workers; the result does not depend on it")
 	flags.IntVar(&f.coordinators, "coordinators", 3, "start `N` coordinators; a majority of them must live")
 	flags.StringVar(&f.dataDir, "data-dir", "", dataDir)
-	flags.Var(&f.memory, "memory-for-data", "how much of arrays and images (idx, npy, npz, image_folder) each worker holds in memory, such as 1GiB; what is more lies in the data directory (0: no bound)")
+	flags.Var(&f.memory, "memory-for-data", "how much of its records each worker holds in memory, such as 1GiB; what is more lies in the data directory (0: no bound; default: half of the memory that there is, shared among the workers)")
 	flags.Var(&f.roots, "data-root", "folder that the data of jobs may lie in, links followed; several with commas or several times (default: any)")
 	flags.BoolVar(&f.verbose, "verbose", false, "show warnings of the cluster's log, too, not only in its file "+logFile)
 	f.watched.AddTo(flags)
@@ -53,6 +53,9 @@ func (f *embeddedFlags) validate(cmd *cobra.Command) error {
 		return usageErrorf(cmd, "--workers %d: want at least 1", f.workers)
 	case f.coordinators < 1:
 		return usageErrorf(cmd, "--coordinators %d: want at least 1", f.coordinators)
+	}
+	if !cmd.Flags().Changed("memory-for-data") {
+		f.memory = flagenv.HalfOfMemory() / flagenv.Size(f.workers)
 	}
 	return nil
 }

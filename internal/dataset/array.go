@@ -21,7 +21,7 @@ type array struct {
 	perBlock int   // records in a block; the last may have fewer
 	blocks   [][]byte
 	space    *blocks.Space
-	store    *blocks.Store // in the place of blocks, where they do not fit into memory; nil: they do
+	store    *blocks.Store // in the place of blocks, where memory has a bound
 }
 
 const arrayBlock = 1 << 20 // bytes in a block, unless a record is longer
@@ -57,8 +57,8 @@ func (a *array) size() int { return a.elements * a.element.size }
 // read reads f to its end. Memory is taken as data arrives, whatever the header claims.
 func (a *array) read(f *file) error {
 	size := a.size()
-	if a.space != nil && !a.space.Fits(int64(a.n)*int64(size)) {
-		return a.spill(f)
+	if a.space != nil {
+		return a.keep(f)
 	}
 	for at := 0; at < a.n; at += a.perBlock {
 		block := make([]byte, min(a.perBlock, a.n-at)*size)
@@ -83,8 +83,8 @@ func (a *array) end(f *file) error {
 	return nil
 }
 
-// spill reads f to its end, and keeps the records on disk.
-func (a *array) spill(f *file) error {
+// keep reads f to its end, into a store.
+func (a *array) keep(f *file) error {
 	a.store = a.space.Store(a.size())
 	for i := range a.n {
 		record, err := a.store.Add()

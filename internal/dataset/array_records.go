@@ -44,14 +44,14 @@ func (r *arrayRecords) decode(dst []float64, i int) error {
 	})
 }
 
-func (r *arrayRecords) prepare(p steps) {
+func (r *arrayRecords) prepare(p steps) error {
 	r.steps = p
 	n := r.channels()
 	if p.uniform() {
 		n = 1
 	}
 	if r.element.size != 1 || n > maxTables {
-		return
+		return nil
 	}
 	r.tables = make([][256]float32, n)
 	for c := range r.tables {
@@ -59,6 +59,7 @@ func (r *arrayRecords) prepare(p steps) {
 			r.tables[c][v] = float32(p.apply(r.element.number([]byte{byte(v)}), c))
 		}
 	}
+	return nil
 }
 
 func (r *arrayRecords) read(dst []float32, i int) error {

@@ -249,7 +249,9 @@ func (b *builder) settle() error {
 	}
 	b.info.Preprocessing, b.steps = fitted, all
 	for _, p := range b.parts {
-		p.numeric.prepare(all)
+		if err := p.numeric.prepare(all); err != nil {
+			return err
+		}
 	}
 	b.info.ClassCount = len(b.info.Classes)
 	switch t := b.train.targets; {

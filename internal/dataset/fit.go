@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -15,7 +14,9 @@ func (r *tableReader) impute(parts []*part, train []int32) error {
 				return err
 			}
 			for _, p := range parts {
-				p.records.(*tableRecords).fill(slot, float32(c.fill))
+				if err := p.records.(*tableRecords).fill(slot, float32(c.fill)); err != nil {
+					return err
+				}
 			}
 		}
 		slot += c.slots()
@@ -25,31 +26,37 @@ func (r *tableReader) impute(parts []*part, train []int32) error {
 
 // settleFill computes a mean or median in float64, over the numbers that there are, in record order.
 func (c *column) settleFill(t *tableRecords, slot int, train []int32) error {
-	var there []float64
-	sum := 0.0
+	var there []float32 // kept for a median
+	sum, n := 0.0, 0
 	for _, i := range train {
-		if v := float64(t.row(int(i))[slot]); !math.IsNaN(v) {
-			there = append(there, v)
-			sum += v
+		if err := t.with(int(i), func(row tableRow) {
+			v := row.at(slot)
+			if v != v {
+				return
+			}
+			if sum, n = sum+float64(v), n+1; c.missing == "median" {
+				there = append(there, v)
+			}
+		}); err != nil {
+			return err
 		}
 	}
-	if len(there) == 0 {
+	if n == 0 {
 		return &RecordError{File: t.path, Err: fmt.Errorf("column %q has no number in the training split to take the %s of", c.name, c.missing)}
 	}
-	if c.fill = sum / float64(len(there)); c.missing == "median" {
+	if c.fill = sum / float64(n); c.missing == "median" {
 		slices.Sort(there)
-		n := len(there)
-		c.fill = (there[(n-1)/2] + there[n/2]) / 2
+		c.fill = (float64(there[(n-1)/2]) + float64(there[n/2])) / 2
 	}
 	return nil
 }
 
-func (t *tableRecords) fill(slot int, value float32) {
-	for i := range t.n {
-		if v := &t.row(i)[slot]; *v != *v {
-			*v = value
+func (t *tableRecords) fill(slot int, value float32) error {
+	return t.update(func(row tableRow) {
+		if v := row.at(slot); v != v {
+			row.set(slot, value)
 		}
-	}
+	})
 }
 
 // fit settles the preprocessing of the columns themselves.

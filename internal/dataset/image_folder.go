@@ -68,8 +68,8 @@ func (r *folderReader) read(ctx context.Context, _ string, files spec.Files) (*p
 		if i == 0 {
 			a.dims, a.elements = []int{r.size[0], r.size[1], r.channels()}, len(pixels)
 			a.perBlock = max(1, arrayBlock/a.elements)
-			if space := r.lim.space; space != nil && !space.Fits(int64(a.n)*int64(a.elements)) {
-				a.store = space.Store(a.elements)
+			if r.lim.space != nil {
+				a.store = r.lim.space.Store(a.elements)
 			}
 		}
 		if int64(i+1)*int64(a.elements) > r.lim.total {

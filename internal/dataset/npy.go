@@ -52,13 +52,17 @@ func readNpy(f *file, lim limits) (*array, error) {
 	if err != nil {
 		return nil, f.fault(err)
 	}
+	turned := h.fortran && len(a.dims) > 0
+	if turned && a.space != nil {
+		if !a.space.Reserve(int64(a.n) * int64(a.size())) {
+			return nil, f.fault(errors.New("its first axis is the fastest, and it does not fit into memory: save it in C order (numpy.ascontiguousarray)"))
+		}
+		a.space = nil
+	}
 	if err := a.read(f); err != nil {
 		return nil, err
 	}
-	if h.fortran && len(a.dims) > 0 && a.store != nil {
-		return nil, f.fault(errors.New("its first axis is the fastest, and it does not fit into memory: save it in C order (numpy.ascontiguousarray)"))
-	}
-	if h.fortran && len(a.dims) > 0 {
+	if turned {
 		a.turn()
 	}
 	return a, a.checkFinite()

@@ -1,7 +1,7 @@
 package dataset
 
 // records are the decoded records of one group of files. What reads them asks for one at a
-// time and in an order known ahead of the step: arrays that do not fit into memory keep only the shards in use there.
+// time and in an order known ahead of the step: of those that do not fit into memory only the blocks in use are there.
 //
 // They may be read by many goroutines at once, once they are settled: see numeric and windows.
 type records interface {
@@ -16,7 +16,7 @@ type numeric interface {
 	channels() int                     // number of channels that are preprocessed
 	numbers() int                      // length of what decode fills: a multiple of channels
 	decode(dst []float64, i int) error // the numbers of record i, before preprocessing
-	prepare(p steps)                   // settles the preprocessing
+	prepare(p steps) error             // settles the preprocessing
 	read(dst []float32, i int) error   // record i as the model reads it
 }
 

@@ -17,7 +17,22 @@ type limits struct {
 	record int64 // bytes of one record, as read and as decoded
 	values int   // different values of a category, and columns
 
-	space *blocks.Space // for arrays that are larger than memory; nil: memory holds all
+	space *blocks.Space // bounds what is held in memory; nil: memory holds all
+}
+
+// store is an empty one for records of size bytes.
+func (l *limits) store(size int) *blocks.Store {
+	if l.space == nil {
+		return blocks.New(0, "").Store(size)
+	}
+	return l.space.Store(size)
+}
+
+// release gives bytes back that were reserved.
+func (l *limits) release(n int) {
+	if l.space != nil {
+		l.space.Release(int64(n))
+	}
 }
 
 var defaultLimits = limits{total: 32 << 30, record: 256 << 20, values: 1 << 16}

@@ -75,7 +75,7 @@ func (s *Split) Plain() *Split { return &Split{part: s.part, index: s.index} }
 
 // Prefetch brings records into memory that Read is soon asked for, with those that they are mixed with.
 func (s *Split) Prefetch(records []int, epoch int) {
-	a, ok := s.part.numeric.(interface{ load(i int) })
+	a, ok := s.part.records.(interface{ load(i int) })
 	if !ok {
 		return
 	}
@@ -102,14 +102,18 @@ func (s *Split) readInputs(dst *Batch, records []int) error {
 	if w := s.part.windows; w != nil {
 		dst.IDs, dst.Labels = sized(dst.IDs, n*width), sized(dst.Labels, n*width)
 		for k, r := range records {
-			w.read(dst.IDs[k*width:(k+1)*width], dst.Labels[k*width:(k+1)*width], int(s.index[r]))
+			if err := w.read(dst.IDs[k*width:(k+1)*width], dst.Labels[k*width:(k+1)*width], int(s.index[r])); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
 	if t, ok := s.part.records.(*tableRecords); ok && t.ids != nil {
 		dst.IDs = sized(dst.IDs, n*width)
 		for k, r := range records {
-			t.readIDs(dst.IDs[k*width:(k+1)*width], int(s.index[r]))
+			if err := t.readIDs(dst.IDs[k*width:(k+1)*width], int(s.index[r])); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

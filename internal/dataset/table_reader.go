@@ -97,12 +97,14 @@ func (r *tableReader) table(in rows, path string) (*table, error) {
 			if int64(len(row)) > r.lim.record/4 {
 				return nil, in.fault(-1, fmt.Errorf("a record of %d numbers, over the limit of %d", len(row), r.lim.record/4))
 			}
-			t = newTable(path, n)
+			t = newTable(path, n, r.lim)
 		}
 		if t.n++; int64(t.n) > r.lim.total/int64(4*(n+1)) || t.n > math.MaxInt32 {
 			return nil, in.fault(-1, fmt.Errorf("more than %d bytes of records", r.lim.total))
 		}
-		copy(t.grow(), row[:n])
+		if err := t.add(row[:n]); err != nil {
+			return nil, err
+		}
 		t.target = append(t.target, row[n:]...)
 	}
 	if err != io.EOF {
@@ -111,8 +113,7 @@ func (r *tableReader) table(in rows, path string) (*table, error) {
 	if t == nil {
 		return nil, &RecordError{File: path, Err: errors.New("no records after the header")}
 	}
-	r.close(t)
-	return t, nil
+	return t, r.close(t)
 }
 
 func (r *tableReader) targetWidth() int {

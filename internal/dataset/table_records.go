@@ -75,49 +75,49 @@ func (t *tableRecords) form() []int {
 func (t *tableRecords) place(i int) (string, int) { return t.path, i + 1 }
 
 func (t *tableRecords) decode(dst []float64, i int) error {
-	row := t.row(i)
-	for k, j := range t.number {
-		dst[k] = float64(row[j])
-	}
-	return nil
+	return t.with(i, func(row tableRow) {
+		for k, j := range t.number {
+			dst[k] = float64(row.at(j))
+		}
+	})
 }
 
 // prepare preprocesses the numbers where they are.
-func (t *tableRecords) prepare(p steps) {
+func (t *tableRecords) prepare(p steps) error {
 	if len(p) == 0 {
-		return
+		return nil
 	}
 	channels := t.channels()
-	for i := range t.n {
-		row := t.row(i)
+	return t.update(func(row tableRow) {
 		for k, j := range t.number {
-			row[j] = float32(p.apply(float64(row[j]), k%channels))
+			row.set(j, float32(p.apply(float64(row.at(j)), k%channels)))
 		}
-	}
+	})
 }
 
 func (t *tableRecords) read(dst []float32, i int) error {
-	row := t.row(i)
-	if t.inputs == len(t.number) {
-		copy(dst, row)
-		return nil
-	}
-	clear(dst[:t.inputs])
-	for j, v := range row {
+	return t.with(i, func(row tableRow) { t.expand(dst[:t.inputs], row) })
+}
+
+// expand makes categories one-hot.
+func (t *tableRecords) expand(dst []float32, row tableRow) {
+	clear(dst)
+	for j := range t.columns {
 		if n := t.onehot[j]; n > 0 {
-			dst[int(v)] = 1
+			dst[int(row.at(j))] = 1
 			dst = dst[n:]
 		} else {
-			dst[0] = v
+			dst[0] = row.at(j)
 			dst = dst[1:]
 		}
 	}
-	return nil
 }
 
 // readIDs fills the ids of record i: every column has ids of its own.
-func (t *tableRecords) readIDs(dst []int32, i int) {
-	for j, v := range t.row(i) {
-		dst[j] = int32(t.ids[j] + int(v))
-	}
+func (t *tableRecords) readIDs(dst []int32, i int) error {
+	return t.with(i, func(row tableRow) {
+		for j := range t.columns {
+			dst[j] = int32(t.ids[j] + int(row.at(j)))
+		}
+	})
 }

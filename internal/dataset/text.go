@@ -57,7 +57,7 @@ func (r *textReader) read(ctx context.Context, _ string, files spec.Files) (*par
 		return nil, err
 	}
 	defer f.Close()
-	t := &text{path: f.path}
+	t := newText(f.path, r.lim)
 	next := r.nextRune
 	if r.bytes {
 		next = func(f *file, _ *text) (int, error) {
@@ -78,7 +78,9 @@ func (r *textReader) read(ctx context.Context, _ string, files spec.Files) (*par
 		if int64(t.n) >= r.lim.total/2 {
 			return nil, f.fault(fmt.Errorf("more than %d bytes of tokens", r.lim.total))
 		}
-		t.append(uint16(id))
+		if err := t.append(uint16(id)); err != nil {
+			return nil, f.fault(err)
+		}
 	}
 	w := &windows{text: t, tokens: t.n, length: r.length}
 	return &part{records: w, windows: w}, nil
@@ -128,7 +130,10 @@ func (b *builder) settleText(r *textReader) error {
 	if r.bytes {
 		return nil
 	}
-	renumber, names := r.vocabulary(b.splits["train"].part.windows)
+	renumber, names, err := r.vocabulary(b.splits["train"].part.windows)
+	if err != nil {
+		return err
+	}
 	for _, name := range splitNames[1:] {
 		if s := b.splits[name]; s.Len() > 0 {
 			if err := s.part.windows.check(r, renumber); err != nil {
@@ -137,7 +142,9 @@ func (b *builder) settleText(r *textReader) error {
 		}
 	}
 	for _, p := range b.parts {
-		p.windows.text.renumber(renumber)
+		if err := p.windows.text.renumber(renumber); err != nil {
+			return err
+		}
 	}
 	b.info.Classes = names
 	b.info.Vocab, b.info.ClassCount = len(names), len(names)
@@ -146,11 +153,12 @@ func (b *builder) settleText(r *textReader) error {
 
 // vocabulary sorts the characters of the training split. renumber gives the place of each of the reader's among them,
 // -1 to those that are not.
-func (r *textReader) vocabulary(train *windows) (renumber []int, names []string) {
+func (r *textReader) vocabulary(train *windows) (renumber []int, names []string, err error) {
 	in := make([]bool, len(r.runes))
-	for i := train.first; i < train.first+train.tokens; i++ {
-		in[train.text.at(i)] = true
-	}
+	err = train.text.each(train.first, train.first+train.tokens, func(_, token int) bool {
+		in[token] = true
+		return true
+	})
 	order := make([]int, 0, len(r.runes))
 	for n := range r.runes {
 		if in[n] {
@@ -163,16 +171,21 @@ func (r *textReader) vocabulary(train *windows) (renumber []int, names []string)
 		renumber[n] = i
 		names = append(names, string(r.runes[n]))
 	}
-	return renumber, names
+	return renumber, names, err
 }
 
 // check finds a character that the vocabulary lacks.
 func (w *windows) check(r *textReader, renumber []int) error {
-	for i := w.first; i < w.first+w.tokens; i++ {
-		if n := w.text.at(i); renumber[n] < 0 {
-			return &RecordError{File: w.text.path, Line: w.text.line(i, r.newline()),
-				Err: fmt.Errorf("the character %q is not in the training split: there is nothing to learn of it; tokenizer: byte reads any text", r.runes[n])}
+	at, unknown := -1, 0
+	err := w.text.each(w.first, w.first+w.tokens, func(i, n int) bool {
+		if renumber[n] < 0 {
+			at, unknown = i, n
 		}
+		return at < 0
+	})
+	if err != nil || at < 0 {
+		return err
 	}
-	return nil
+	return &RecordError{File: w.text.path, Line: w.text.line(at, r.newline()),
+		Err: fmt.Errorf("the character %q is not in the training split: there is nothing to learn of it; tokenizer: byte reads any text", r.runes[unknown])}
 }

@@ -123,7 +123,7 @@ func TestTextBad(t *testing.T) {
 func TestTextManyBlocks(t *testing.T) {
 	const length = 1000
 	r := rand.New(rand.NewPCG(1, 2))
-	runes := make([]rune, 2*textBlock+12345)
+	runes := make([]rune, 1<<20+12345)
 	for i := range runes {
 		runes[i] = []rune("äöüß€😀\nxyz")[r.IntN(10)]
 	}

@@ -37,7 +37,7 @@ type Config struct {
 	FlipStep     uint64           // for tests of corruption: after this step, once, a bit of the parameters changes; 0: never
 	Scratch      string           // where data is kept, and goes that is larger than memory; default: DataDir
 	CacheSize    int64            // bytes of data from elsewhere that are kept in DataDir; default 10 GiB
-	Memory       int64            // bytes of decoded data that are held in memory; default: no bound
+	Memory       int64            // bytes of decoded records that are held in memory; default: no bound
 	S3           source.S3        // where s3 sources are, and who reads them
 	DataRoots    source.Roots     // folders that local sources of jobs may lie in; none: they may lie anywhere
 	Name         string           // begins the worker's id; default: the host's name

@@ -1,9 +1,7 @@
 package blocks
 
 import (
-	"bytes"
 	"encoding/binary"
-	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -87,61 +85,47 @@ func TestNothingIsLeftOnDisk(t *testing.T) {
 	}
 }
 
-func TestInPlace(t *testing.T) {
-	data := make([]byte, 7+100*5000)
-	for i := range 5000 {
-		binary.LittleEndian.PutUint32(data[7+100*i:], uint32(i))
-	}
-	s := New(200<<10, t.TempDir())
-	defer s.Close()
-	st, err := s.InPlace(bytes.NewReader(data), 7, 5000, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := s.Store(4)
-	fill(t, other, 50_000)
-	for _, i := range []int{0, 4999, 17, 655, 656, 3000} {
-		if got := number(t, st, i); got != i {
-			t.Errorf("record %d is %d", i, got)
+// A store that is given up makes room for others, in memory and on disk.
+func TestFree(t *testing.T) {
+	for _, bound := range []int64{0, 64 << 10} {
+		s := New(bound, t.TempDir())
+		defer s.Close()
+		first := s.Store(100)
+		fill(t, first, 5000)
+		number(t, first, 0)
+		first.Free()
+		second := s.Store(100)
+		fill(t, second, 5000)
+		for _, i := range []int{0, 4999, 17} {
+			if got := number(t, second, i); got != i {
+				t.Errorf("record %d is %d", i, got)
+			}
 		}
-	}
-	if got := number(t, other, 20_000); got != 20_000 {
-		t.Errorf("record of the other store is %d", got)
+		if most := max(bound, 5000*100); s.held > most {
+			t.Errorf("bound %d: %d bytes are held", bound, s.held)
+		}
 	}
 }
 
 // What lies on disk must not change while it is in use.
 func TestChangesAreFound(t *testing.T) {
-	data := make([]byte, 100*5000)
-	s := New(64<<10, t.TempDir()) // one block
+	s := New(64<<10, t.TempDir())
 	defer s.Close()
-	st, err := s.InPlace(bytes.NewReader(data), 0, 5000, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	number(t, st, 0)
-	number(t, st, 1000)
-	data[50] = 1
-	if _, _, err := st.Record(1); err == nil || !strings.Contains(err.Error(), "are not what they were") {
-		t.Error(err)
-	}
-	if got := number(t, st, 1000); got != 0 {
-		t.Error(got)
-	}
-	data = nil
-	st.from = io.NewSectionReader(bytes.NewReader(make([]byte, 300)), 0, 300)
-	if err := st.Load(4999); err == nil || !strings.Contains(err.Error(), "ends at byte 300") && !strings.Contains(err.Error(), "longer before") {
-		t.Error(err)
-	}
-
-	s = New(64<<10, t.TempDir())
-	defer s.Close()
-	st = s.Store(100)
+	st := s.Store(100)
 	fill(t, st, 5000)
 	if _, err := s.file.WriteAt([]byte{9}, 50); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Load(1); err == nil || !strings.Contains(err.Error(), "are not what they were") {
+		t.Error(err)
+	}
+	if got := number(t, st, 1000); got != 1000 {
+		t.Error(got)
+	}
+	if err := s.file.Truncate(300); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Load(4000); err == nil || !strings.Contains(err.Error(), "longer before") {
 		t.Error(err)
 	}
 }

@@ -1,7 +1,5 @@
 package blocks
 
-import "hash/crc32"
-
 // slot holds a block of a file in memory. All its fields but data are under Space.mu; data is not changed while loaded.
 type slot struct {
 	data    []byte
@@ -57,10 +55,6 @@ func (s *Space) load(t *Store, b *block, sl *slot) error {
 	b.slot, sl.of, sl.loading, sl.used, sl.pins = sl, b, true, true, 1
 	s.mu.Unlock()
 	err := t.read(sl.data, b)
-	sum := b.sum
-	if err == nil && !b.summed {
-		sum = crc32.Checksum(sl.data, castagnoli)
-	}
 	s.mu.Lock()
 	sl.loading = false
 	s.freed.Broadcast()
@@ -68,7 +62,6 @@ func (s *Space) load(t *Store, b *block, sl *slot) error {
 		b.slot, sl.of, sl.used, sl.pins = nil, nil, false, 0
 		return err
 	}
-	b.sum, b.summed = sum, true
 	return nil
 }
 

@@ -5,8 +5,7 @@
 //	          block of about 64 KiB      block                          tail, always in memory
 //
 // A [Space] bounds the memory of all the stores of a dataset together. Once they outgrow it, everything goes to one file
-// without a name, which is gone with the process. A store may also read its records where they lie already. Blocks on
-// disk have a checksum: what changes there while it is in use is an error, and never other data.
+// without a name, which is gone with the process. Blocks on disk have a checksum: what changes there while it is in use is an error, and never other data.
 package blocks
 
 import (
@@ -51,11 +50,22 @@ func New(bound int64, dir string) *Space {
 	return s
 }
 
-// Fits reports whether n bytes more can be held in memory.
-func (s *Space) Fits(n int64) bool {
+// Reserve takes n bytes of the bound for memory that is held elsewhere, if they are left.
+func (s *Space) Reserve(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fits(n)
+	if !s.fits(n) {
+		return false
+	}
+	s.held += n
+	return true
+}
+
+// Release gives n reserved bytes back.
+func (s *Space) Release(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held -= n
 }
 
 func (s *Space) fits(n int64) bool { return !s.onDisk && (s.bound <= 0 || s.held+n <= s.bound) }
@@ -97,7 +107,7 @@ func (s *Space) keep(t *Store) error {
 	if err != nil {
 		return err
 	}
-	t.blocks, t.from = append(t.blocks, b), s.file
+	t.blocks = append(t.blocks, b)
 	t.tail = t.tail[:0]
 	return nil
 }
@@ -121,7 +131,7 @@ func (s *Space) spill() error {
 				return err
 			}
 			s.held -= int64(len(t.blocks[i].data))
-			t.blocks[i], t.from = b, s.file
+			t.blocks[i] = b
 		}
 	}
 	return nil
@@ -149,7 +159,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // write puts a block at the end of the file.
 func (s *Space) write(data []byte) (block, error) {
-	b := block{off: s.end, sum: crc32.Checksum(data, castagnoli), summed: true}
+	b := block{off: s.end, sum: crc32.Checksum(data, castagnoli)}
 	if _, err := s.file.WriteAt(data, b.off); err != nil {
 		return block{}, fmt.Errorf("keep records on disk: %w", err)
 	}

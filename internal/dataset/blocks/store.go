@@ -3,7 +3,7 @@ package blocks
 import (
 	"fmt"
 	"hash/crc32"
-	"io"
+	"slices"
 )
 
 // Store is a sequence of records. Records are added by one goroutine, before any other uses the store or its space; then
@@ -13,18 +13,16 @@ type Store struct {
 	size   int // bytes of a record
 	per    int // records in a block
 	n      int
-	from   io.ReaderAt // where blocks that are not in memory lie
-	blocks []block     // all but the tail
-	tail   []byte      // the last records, less than a block
+	blocks []block // all but the tail
+	tail   []byte  // the last records, less than a block
 }
 
 // block is a run of records.
 type block struct {
-	data   []byte // nil: not in memory for good
-	off    int64  // in Store.from
-	sum    uint32 // under Space.mu
-	summed bool   // sum is known; under Space.mu
-	slot   *slot  // the cached copy; under Space.mu
+	data []byte // nil: not in memory for good
+	off  int64  // in the space's file
+	sum  uint32 // of what lies there
+	slot *slot  // the cached copy; under Space.mu
 }
 
 // Store returns an empty store for records of size bytes.
@@ -36,16 +34,17 @@ func (s *Space) Store(size int) *Store {
 	return t
 }
 
-// InPlace returns the store of n records of size bytes that follow each other in r from off on. They must not change.
-func (s *Space) InPlace(r io.ReaderAt, off int64, n, size int) (*Store, error) {
-	t := &Store{space: s, size: size, per: max(1, blockBytes/size), n: n, from: r}
-	t.blocks = make([]block, (n+t.per-1)/t.per)
-	for i := range t.blocks {
-		t.blocks[i].off = off + int64(i)*int64(t.per*size)
-	}
+// Free gives the memory of a store back; its place in the file stays taken. It must not be used any more.
+func (t *Store) Free() {
+	s := t.space
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t, s.spill() // the memory is for the cache
+	s.stores = slices.DeleteFunc(s.stores, func(other *Store) bool { return other == t })
+	for i := range t.blocks {
+		s.held -= int64(len(t.blocks[i].data))
+		s.forget(&t.blocks[i])
+	}
+	t.blocks, t.tail, t.n = nil, nil, 0
 }
 
 // Len returns the number of records.
@@ -143,12 +142,12 @@ func (t *Store) rewrite(b *block, buf []byte, change func()) error {
 	return nil
 }
 
-// read reads a block; its sum is compared by the caller who knows it only later. REQUIRES: nobody changes b.
+// read reads a block. REQUIRES: nobody changes b.
 func (t *Store) read(dst []byte, b *block) error {
-	if err := readFull(t.from, dst, b.off); err != nil {
+	if err := readFull(t.space.file, dst, b.off); err != nil {
 		return err
 	}
-	if b.summed && b.sum != crc32.Checksum(dst, castagnoli) {
+	if b.sum != crc32.Checksum(dst, castagnoli) {
 		return fmt.Errorf("the bytes from %d to %d are not what they were: the file was changed, or the disk is at fault", b.off, b.off+int64(len(dst)))
 	}
 	return nil
