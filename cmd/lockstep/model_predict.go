@@ -32,8 +32,8 @@ func (a *app) predictCommand() *cobra.Command {
 for each. MODEL is a job, or a file that "model export --format bundle" wrote. The preprocessing that was fitted in training is
 applied: give records as they are.
 
-Files are told by their names: .csv (the columns by their names; others are ignored), .json and .jsonl (objects with
-the columns, or arrays of numbers or token ids), .npy, and images (.png, .jpg, .gif). --images DIR draws each image with
+Files are told by their names: .csv, .tsv and .parquet (the columns by their names; others are ignored), .json and .jsonl
+(objects with the columns, or arrays of numbers or token ids), .npy, and images (.png, .jpg, .gif). --images DIR draws each image with
 its prediction as a PNG file.`,
 		Example: `  lockstep model predict iris new.csv
   lockstep model predict digits.bundle.safetensors new.csv --format json
@@ -45,7 +45,7 @@ its prediction as a PNG file.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "csv", "print as `FORMAT`: csv, json or npy (the model's output)")
-	f.StringVar(&o.input, "input-format", "", "read as `FORMAT`: csv, json, npy or image; default: by the file's name, csv for standard input")
+	f.StringVar(&o.input, "input-format", "", "read as `FORMAT`: csv, tsv, json, npy, parquet or image; default: by the file's name, csv for standard input")
 	f.StringVar(&o.output, "output", "-", "write to `FILE`; \"-\" is standard output")
 	f.StringVar(&o.images, "images", "", "draw records that are images, each with its prediction, as PNG files in `DIR`")
 	f.IntVar(&o.batch, "batch", 256, "compute `N` records at a time; the predictions do not depend on it")
@@ -56,8 +56,8 @@ func (a *app) predict(cmd *cobra.Command, name string, files []string, o predict
 	switch {
 	case !slices.Contains(predictFormats, o.format):
 		return usageErrorf(cmd, "--format %q: want csv, json or npy", o.format)
-	case !slices.Contains([]string{"", "csv", "json", "npy", "image"}, o.input):
-		return usageErrorf(cmd, "--input-format %q: want csv, json, npy or image", o.input)
+	case !slices.Contains([]string{"", "csv", "tsv", "json", "npy", "parquet", "image"}, o.input):
+		return usageErrorf(cmd, "--input-format %q: want csv, tsv, json, npy, parquet or image", o.input)
 	case o.batch < 1 || o.batch > 1<<16:
 		return usageErrorf(cmd, "--batch %d: want 1 to %d", o.batch, 1<<16)
 	}
@@ -80,7 +80,7 @@ func (a *app) predict(cmd *cobra.Command, name string, files []string, o predict
 			}
 		}
 		for _, file := range files {
-			if err := a.predictFile(m, file, o.input, r.add); err != nil {
+			if err := a.predictFile(cmd.Context(), m, file, o.input, r.add); err != nil {
 				return err
 			}
 		}
@@ -117,8 +117,21 @@ func (a *app) writeTo(path string, write func(w io.Writer) error) error {
 	return err
 }
 
+// inputFormats tell a file by the end of its name; csv is for all others.
+var inputFormats = map[string]string{".tsv": "tsv", ".json": "json", ".jsonl": "json", ".npy": "npy", ".parquet": "parquet",
+	".png": "image", ".jpg": "image", ".jpeg": "image", ".gif": "image"}
+
 // predictFile reads a file's records.
-func (a *app) predictFile(m *infer.Model, file, format string, add func(infer.Record) error) error {
+func (a *app) predictFile(ctx context.Context, m *infer.Model, file, format string, add func(infer.Record) error) error {
+	if format == "" {
+		format = inputFormats[strings.ToLower(filepath.Ext(file))]
+	}
+	if format == "parquet" {
+		if file == "-" {
+			return errors.New("a parquet file is read from its end on: give its name instead of standard input")
+		}
+		return m.ReadParquet(ctx, file, add)
+	}
 	in := a.in
 	if file != "-" {
 		f, err := os.Open(file)
@@ -128,10 +141,9 @@ func (a *app) predictFile(m *infer.Model, file, format string, add func(infer.Re
 		defer f.Close()
 		in = f
 	}
-	if format == "" {
-		format = map[string]string{".json": "json", ".jsonl": "json", ".npy": "npy", ".png": "image", ".jpg": "image", ".jpeg": "image", ".gif": "image"}[strings.ToLower(filepath.Ext(file))]
-	}
 	switch format {
+	case "tsv":
+		return m.ReadTSV(file, in, add)
 	case "json":
 		return m.ReadJSON(file, in, add)
 	case "npy":

@@ -3,6 +3,7 @@ package infer
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -45,9 +46,39 @@ func place(file string, record, line int, err error) error {
 // ReadCSV reads records from a table with a header that names the model's columns, in any order and among others. A model
 // whose columns are numbers as "0", "1", ... reads a table without header, of them alone or with more behind; one that
 // does not read a table reads rows of its numbers.
+// Cells are separated as in training, or by commas where that was by tabs.
 func (m *Model) ReadCSV(file string, r io.Reader, emit func(Record) error) error {
+	for _, c := range m.bundle.Spec.Spec.Dataset.Delimiter {
+		if c != '\t' {
+			return m.readRows(file, r, c, emit)
+		}
+	}
+	return m.readRows(file, r, ',', emit)
+}
+
+// ReadTSV is ReadCSV for tables whose cells are separated by tabs.
+func (m *Model) ReadTSV(file string, r io.Reader, emit func(Record) error) error {
+	return m.readRows(file, r, '\t', emit)
+}
+
+// ReadParquet reads records from a parquet file, whose columns have the names of the model's.
+func (m *Model) ReadParquet(ctx context.Context, file string, emit func(Record) error) error {
+	if len(m.Data.Columns) == 0 {
+		return fmt.Errorf("%s: the model does not read columns: give its numbers as csv, json or npy", file)
+	}
+	return m.Input.Parquet(ctx, file, func(cells []string) error {
+		rec, err := m.FromCells(cells)
+		if err != nil {
+			return err
+		}
+		return emit(rec)
+	})
+}
+
+func (m *Model) readRows(file string, r io.Reader, delimiter rune, emit func(Record) error) error {
 	limit := &budget{r: r, left: maxRecord}
 	rows := csv.NewReader(bufio.NewReader(limit))
+	rows.Comma = delimiter
 	rows.FieldsPerRecord, rows.ReuseRecord = -1, true
 	var places []int
 	cells := make([]string, len(m.Data.Columns))
