@@ -15,6 +15,11 @@
 // of (seed, rng.SplitOrder); of the permuted sequence, train takes the first round(n*train), val goes on to
 // round(n*(train+val)) and test to round(n*(train+val+test)); inside each split the records keep the order of the file.
 //
+// The values of categories, and classes, are those of all the train files, before fractions cut them: so the shape of a record
+// does not depend on the seed, and a class that is rare is never one too many for val or test. Only names are taken from there;
+// numbers (means, deviations, ranges, medians) and a text's vocabulary are of the training split alone. Values that only explicit
+// val or test files have are an error, or "unknown" where a feature says unknown: bucket.
+//
 // Fractions cut a text as it runs, in the same proportions of its n tokens: the first part trains, what follows
 // validates, the rest tests.
 //

@@ -310,3 +310,16 @@ func fuzzTable(t *testing.T, format string, content []byte) {
 	}
 	whole(t, ds.Split("train"))
 }
+
+// The values of categories and the classes are those of all the train files, whatever fractions cut from them.
+func TestCategoriesAreOfAllTrainFiles(t *testing.T) {
+	d := csvSpec(folder(t, map[string][]byte{"a.csv": []byte("k,class\n" + strings.Repeat("u,x\n", 20) + "rare,y\n")}))
+	d.Features = []spec.Feature{{Column: "k", Type: "category"}}
+	d.Split = &spec.Split{Train: 0.5, Val: 0.5}
+	for seed := range uint64(8) {
+		info := opened(t, d, seed).Info()
+		if !slices.Equal(info.Columns[0].Values, []string{"rare", "u"}) || !slices.Equal(info.Classes, []string{"x", "y"}) {
+			t.Errorf("seed %d: values %q, classes %q", seed, info.Columns[0].Values, info.Classes)
+		}
+	}
+}
