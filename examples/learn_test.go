@@ -43,6 +43,7 @@ var figures = []figure{
 	{"digits-png", "test_accuracy", 0.82},
 	{"iris", "test_accuracy", 0.9},
 	{"iris-jsonl", "test_accuracy", 0.9},
+	{"iris-missing", "test_accuracy", 0.8},
 	{"iris-parquet", "test_accuracy", 0.9},
 	{"iris-scaled", "test_r2", 0.95},
 	{"two-three-one", "train_loss", 1e-4},
@@ -122,7 +123,7 @@ func TestAccuracy(t *testing.T) {
 // A few steps of every example, on a few records, make its loss fall.
 func TestEveryExampleLearns(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains fifteen networks")
+		t.Skip("trains sixteen networks")
 	}
 	paths, err := filepath.Glob("*.yaml")
 	if err != nil {
