@@ -31,7 +31,8 @@ type Guard struct {
 
 // Unary guards calls with one answer.
 func (g *Guard) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := g.call(ctx, info.FullMethod); err != nil {
+	ctx, err := g.call(ctx, info.FullMethod)
+	if err != nil {
 		return nil, err
 	}
 	return handle(ctx, req)
@@ -39,28 +40,38 @@ func (g *Guard) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 
 // Stream guards streams.
 func (g *Guard) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if err := g.call(stream.Context(), info.FullMethod); err != nil {
+	ctx, err := g.call(stream.Context(), info.FullMethod)
+	if err != nil {
 		return err
 	}
-	return handle(srv, stream)
+	return handle(srv, &called{stream, ctx})
 }
 
-func (g *Guard) call(ctx context.Context, method string) error {
+// called is a stream whose context tells who has opened it.
+type called struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *called) Context() context.Context { return s.ctx }
+
+// call decides about a call, and returns its context with who makes it.
+func (g *Guard) call(ctx context.Context, method string) (context.Context, error) {
 	r := methods[method]
 	if r.open || g.Plain {
-		return nil
+		return ctx, nil
 	}
 	who, err := g.caller(ctx)
 	if err != nil {
-		return status.Error(codes.Unauthenticated, err.Error())
+		return nil, status.Error(codes.Unauthenticated, err.Error())
 	}
 	switch err := g.judge(r, who, method); {
 	case errors.Is(err, errTooMany):
-		return status.Error(codes.ResourceExhausted, err.Error())
+		return nil, status.Error(codes.ResourceExhausted, err.Error())
 	case err != nil:
-		return status.Error(codes.PermissionDenied, err.Error())
+		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
-	return nil
+	return withCaller(ctx, who), nil
 }
 
 var errTooMany = fmt.Errorf("more than %d changes a second", perSecond)

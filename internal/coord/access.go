@@ -2,8 +2,10 @@ package coord
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -89,11 +91,9 @@ func (s *accessServer) Enroll(_ context.Context, r *lockstepv1.EnrollRequest) (*
 	if s.cfg.CA == nil {
 		return nil, status.Errorf(codes.FailedPrecondition, "coordinator %s cannot issue certificates: it was started without --tls-ca-key", s.cfg.ID)
 	}
-	var b [4]byte
-	rand.Read(b[:])
-	name := r.Name
-	if _, err := certs.ParseIdentity(string(certs.Worker) + "/" + name); err != nil {
-		name = "worker-" + hex.EncodeToString(b[:])
+	name, err := enrolledName(r)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	c, err := s.cfg.CA.SignRequest(r.Request, certs.Identity{Role: certs.Worker, Name: name}, enrolledFor)
 	if err != nil {
@@ -101,4 +101,24 @@ func (s *accessServer) Enroll(_ context.Context, r *lockstepv1.EnrollRequest) (*
 	}
 	s.log.Info("worker enrolled", "name", name, "until", c.NotAfter)
 	return &lockstepv1.EnrollResponse{Certificate: c.Raw}, nil
+}
+
+// What a name in an enrolled certificate is made of.
+const (
+	keyLetters  = 24 // of the key's digest
+	nameLetters = 36 // of what the worker calls itself
+)
+
+// enrolledName is what a worker calls itself, and a digest of its key: whoever else has a join token cannot take its name.
+func enrolledName(r *lockstepv1.EnrollRequest) (string, error) {
+	request, err := x509.ParseCertificateRequest(r.Request)
+	if err != nil {
+		return "", fmt.Errorf("certificate request: %w", err)
+	}
+	name := r.Name[:min(len(r.Name), nameLetters)]
+	if _, err := certs.ParseIdentity(string(certs.Worker) + "/" + name); err != nil {
+		name = "worker"
+	}
+	sum := sha256.Sum256(request.RawSubjectPublicKeyInfo)
+	return name + "." + hex.EncodeToString(sum[:])[:keyLetters], nil
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	lockstepv1 "lockstep/api/lockstep/v1"
+	"lockstep/internal/access"
 	"lockstep/internal/certs"
 	"lockstep/internal/client"
 	"lockstep/internal/job"
@@ -55,6 +56,9 @@ func (n *Node) forward(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return handle(ctx, req)
 	}
 	if n.lead.Load() != nil {
+		if err := n.speaksFor(ctx, req); err != nil {
+			return nil, err
+		}
 		return n.answerAsLeader(ctx, req, info, handle)
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
@@ -70,7 +74,7 @@ func (n *Node) forward(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	var header metadata.MD
-	err = conn.Invoke(metadata.AppendToOutgoingContext(client.PassOn(ctx), forwardedKey, "1"), info.FullMethod, req, reply, grpc.Header(&header))
+	err = conn.Invoke(metadata.AppendToOutgoingContext(access.PassOn(client.PassOn(ctx)), forwardedKey, "1"), info.FullMethod, req, reply, grpc.Header(&header))
 	if i := client.Index(header); i > 0 {
 		setIndex(ctx, i)
 	}

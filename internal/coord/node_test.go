@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	lockstepv1 "lockstep/api/lockstep/v1"
+	"lockstep/internal/certs"
 	"lockstep/internal/ckpt"
 	"lockstep/internal/client"
 	"lockstep/internal/spec"
@@ -32,6 +34,12 @@ type quorum struct {
 
 func newQuorum(t *testing.T) *quorum {
 	t.Helper()
+	return newQuorumWith(t, func(string) certs.Source { return nil })
+}
+
+// newQuorumWith gives the coordinators, and the clients as admin/admin, certificates.
+func newQuorumWith(t *testing.T, source func(identity string) certs.Source) *quorum {
+	t.Helper()
 	q := &quorum{t: t}
 	var servers []Server
 	var grpcs, rafts []net.Listener
@@ -43,7 +51,7 @@ func newQuorum(t *testing.T) *quorum {
 	for i, s := range servers {
 		n, err := Open(Config{ID: s.ID, DataDir: filepath.Join(dir, s.ID), Advertise: grpcs[i].Addr().String(),
 			RaftAdvertise: s.Address, GRPCListener: grpcs[i], RaftListener: rafts[i], Bootstrap: servers,
-			Log: slog.New(slog.DiscardHandler)})
+			TLS: source("coordinator/" + s.ID), Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,12 +60,7 @@ func newQuorum(t *testing.T) *quorum {
 				t.Errorf("close: %v", err)
 			}
 		})
-		c, err := client.Dial([]string{n.cfg.Advertise})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		q.nodes, q.clients = append(q.nodes, n), append(q.clients, c)
+		q.nodes, q.clients = append(q.nodes, n), append(q.clients, dialAs(t, n, source("admin/admin")))
 	}
 	applied := q.nodes[q.leader()].raft.AppliedIndex()
 	for _, n := range q.nodes { // now all know one another's addresses
@@ -66,6 +69,16 @@ func newQuorum(t *testing.T) *quorum {
 		}
 	}
 	return q
+}
+
+func dialAs(t *testing.T, n *Node, source certs.Source) *client.Client {
+	t.Helper()
+	c, err := client.Dial([]string{n.cfg.Advertise}, grpc.WithTransportCredentials(certs.ClientCredentials(source, certs.Coordinator)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 func loopback(t *testing.T) net.Listener {

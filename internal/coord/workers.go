@@ -35,6 +35,7 @@ func (s *workersServer) Register(ctx context.Context, r *lockstepv1.RegisterRequ
 		return nil, status.Error(codes.InvalidArgument, "a worker needs an id and an address")
 	}
 	l.hear(r.Worker.Id)
+	r.Worker.Owner = owner(ctx)
 	c := &lockstepv1.AddWorker{Worker: r.Worker}
 	if _, err := l.propose(ctx, &lockstepv1.Command{RequestId: r.RequestId, Op: &lockstepv1.Command_AddWorker{AddWorker: c}}); err != nil {
 		return nil, err
@@ -62,6 +63,9 @@ func (s *workersServer) Heartbeat(_ context.Context, r *lockstepv1.HeartbeatRequ
 // WatchAssignment sends what a worker has to do, now and after every change. The end of the stream is the first sign
 // that a worker's process has ended.
 func (s *workersServer) WatchAssignment(r *lockstepv1.WatchAssignmentRequest, stream grpc.ServerStreamingServer[lockstepv1.Assignment]) error {
+	if err := s.speaksFor(stream.Context(), r); err != nil {
+		return err
+	}
 	var sent *lockstepv1.Job
 	for first := true; ; first = false {
 		var known bool

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	lockstepv1 "lockstep/api/lockstep/v1"
+	"lockstep/internal/certs"
 	"lockstep/internal/chaos"
 	"lockstep/internal/client"
 	"lockstep/internal/testaddr"
@@ -34,6 +35,7 @@ type Options struct {
 	SeatArgs     []string // further flags of all coordinators
 	Undisturbed  bool     // steps take no longer than they need; otherwise stepTime, so that there is time to disturb a job
 	NATSURL      string   // NATS server of all coordinators; default: each embeds one
+	Secure       bool     // every process has a certificate, and connections are mutual TLS
 	Hosts        bool     // every process on a host of its own, that can be cut off; skips the test where that is not permitted
 }
 
@@ -51,6 +53,7 @@ type Cluster struct {
 	seats   []*Process // the coordinators, alive or not
 	workers []*Process
 	network *chaos.Network // of the hosts; nil: none
+	certs   *certs.Folder  // of a secure cluster
 	Client  *client.Client
 }
 
@@ -109,10 +112,7 @@ func Start(t *testing.T, o Options) *Cluster {
 	t.Cleanup(c.stop)
 	c.connect()
 	c.seat()
-	var err error
-	if c.Client, err = client.Dial(c.Addresses()); err != nil {
-		t.Fatal(err)
-	}
+	c.Client = c.dial("admin/admin", c.Addresses()...)
 	for i := range c.seats {
 		c.StartCoordinator(i)
 	}
@@ -164,6 +164,7 @@ func (c *Cluster) seat() {
 	for _, p := range c.seats {
 		p.args = append([]string{"--node-id", p.Name, "--data-dir", filepath.Join(c.dir, p.Name), "--listen", p.Address,
 			"--raft-listen", p.raft, "--http", p.HTTP, "--bootstrap", strings.Join(list, ","), "--nats-url", c.opts.NATSURL}, c.opts.SeatArgs...)
+		p.args = append(p.args, c.tlsArgs("coordinator/"+p.Name)...)
 	}
 }
 
@@ -185,10 +186,7 @@ func (c *Cluster) StartCoordinator(i int) {
 // only returns a client of one coordinator alone.
 func (c *Cluster) only(i int) *client.Client {
 	c.t.Helper()
-	one, err := client.Dial([]string{c.seats[i].Address})
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	one := c.dial("admin/admin", c.seats[i].Address)
 	c.t.Cleanup(func() { one.Close() })
 	return one
 }
@@ -204,6 +202,7 @@ func (c *Cluster) AddWorker(args ...string) *Process {
 	if !c.opts.Undisturbed {
 		p.args = append(p.args, "--test-step-time", stepTime.String())
 	}
+	p.args = append(p.args, c.tlsArgs("worker/"+p.Name)...)
 	c.workers = append(c.workers, p)
 	c.launch(p, "worker")
 	return p

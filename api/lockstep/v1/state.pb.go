@@ -1161,6 +1161,7 @@ type Worker struct {
 	JoinedMs           int64                  `protobuf:"varint,4,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
 	Draining           bool                   `protobuf:"varint,70,opt,name=draining,proto3" json:"draining,omitempty"`                                                 // is given no work, and loses what it has as soon as nothing is lost by it
 	QuarantinedUntilMs int64                  `protobuf:"varint,71,opt,name=quarantined_until_ms,json=quarantinedUntilMs,proto3" json:"quarantined_until_ms,omitempty"` // is given no work until then
+	Owner              string                 `protobuf:"bytes,72,opt,name=owner,proto3" json:"owner,omitempty"`                                                        // role/name in the certificate that it registered with: no other may speak for it; empty: there was none
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1235,6 +1236,13 @@ func (x *Worker) GetQuarantinedUntilMs() int64 {
 		return x.QuarantinedUntilMs
 	}
 	return 0
+}
+
+func (x *Worker) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
 }
 
 // How often workers at an address were lost, without a long quiet time between the losses.
@@ -2347,14 +2355,15 @@ const file_lockstep_v1_state_proto_rawDesc = "" +
 	"created_ms\x18\b \x01(\x03R\tcreatedMs\x12,\n" +
 	"\ametrics\x18\t \x03(\v2\x12.lockstep.v1.ValueR\ametrics\x12(\n" +
 	"\x10set_aside_reason\x18\n" +
-	" \x01(\tR\x0esetAsideReason\"\xb3\x01\n" +
+	" \x01(\tR\x0esetAsideReason\"\xc9\x01\n" +
 	"\x06Worker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05cores\x18\x03 \x01(\rR\x05cores\x12\x1b\n" +
 	"\tjoined_ms\x18\x04 \x01(\x03R\bjoinedMs\x12\x1a\n" +
 	"\bdraining\x18F \x01(\bR\bdraining\x120\n" +
-	"\x14quarantined_until_ms\x18G \x01(\x03R\x12quarantinedUntilMs\"p\n" +
+	"\x14quarantined_until_ms\x18G \x01(\x03R\x12quarantinedUntilMs\x12\x14\n" +
+	"\x05owner\x18H \x01(\tR\x05owner\"p\n" +
 	"\bFlapping\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x16\n" +
 	"\x06losses\x18\x02 \x01(\rR\x06losses\x12\x17\n" +
