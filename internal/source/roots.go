@@ -81,34 +81,27 @@ func (r Roots) find(path string) (dir, rest string, err error) {
 
 // openFile opens a file. A link that takes the path's place after it was looked at is not followed out of the root.
 func (r Roots) openFile(path string) (*os.File, error) {
-	if len(r) == 0 {
-		return os.Open(path)
-	}
-	dir, rest, err := r.find(path)
-	if err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	return root.Open(rest)
+	return opened(r, path, os.Open, (*os.Root).Open)
 }
 
 // openFolder is openFile for folders.
 func (r Roots) openFolder(path string) (*os.Root, error) {
+	return opened(r, path, os.OpenRoot, (*os.Root).OpenRoot)
+}
+
+// opened opens a path in the root that it lies in, or anywhere if there are no roots.
+func opened[T any](r Roots, path string, anywhere func(string) (T, error), in func(*os.Root, string) (T, error)) (none T, err error) {
 	if len(r) == 0 {
-		return os.OpenRoot(path)
+		return anywhere(path)
 	}
 	dir, rest, err := r.find(path)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	defer root.Close()
-	return root.OpenRoot(rest)
+	return in(root, rest)
 }
