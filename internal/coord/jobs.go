@@ -71,6 +71,17 @@ func (n *Node) find(idOrName string) (*lockstepv1.Job, error) {
 	return j, nil
 }
 
+// seek is find for requests that the leader does not answer: a job that this replica does not know may be news to it.
+func (n *Node) seek(ctx context.Context, idOrName string) (*lockstepv1.Job, error) {
+	if j, err := n.find(idOrName); err == nil {
+		return j, nil
+	}
+	if err := n.meetLeader(ctx); err != nil {
+		return nil, err
+	}
+	return n.find(idOrName)
+}
+
 func (s *jobsServer) GetJob(_ context.Context, r *lockstepv1.GetJobRequest) (*lockstepv1.Job, error) {
 	return s.find(r.Job)
 }
@@ -196,7 +207,7 @@ func (s *jobsServer) DeleteCheckpoint(ctx context.Context, r *lockstepv1.DeleteC
 }
 
 func (s *jobsServer) WatchJob(r *lockstepv1.GetJobRequest, stream grpc.ServerStreamingServer[lockstepv1.Job]) error {
-	j, err := s.find(r.Job)
+	j, err := s.seek(stream.Context(), r.Job)
 	if err != nil {
 		return err
 	}
@@ -224,14 +235,14 @@ func (s *jobsServer) WatchJob(r *lockstepv1.GetJobRequest, stream grpc.ServerStr
 func (s *jobsServer) WatchEvents(r *lockstepv1.WatchEventsRequest, stream grpc.ServerStreamingServer[lockstepv1.Event]) error {
 	id := ""
 	if r.Job != "" {
-		j, err := s.find(r.Job)
+		j, err := s.seek(stream.Context(), r.Job)
 		if err != nil {
 			return err
 		}
 		id = j.Id
 	}
 	if !r.Follow {
-		s.meetLeader(stream.Context())
+		_ = s.meetLeader(stream.Context()) // without a leader it is what this replica knows
 	}
 	for after := r.After; ; {
 		var events []*lockstepv1.Event

@@ -31,7 +31,7 @@ const (
 // WatchLogs sends the lines about a job of all processes that answer, in order of time; those who are gone have taken
 // theirs along. Following, it looks again every half a second, until the job has ended.
 func (s *jobsServer) WatchLogs(r *lockstepv1.WatchLogsRequest, stream grpc.ServerStreamingServer[lockstepv1.LogLine]) error {
-	j, err := s.find(r.Job)
+	j, err := s.seek(stream.Context(), r.Job)
 	if err != nil {
 		return err
 	}

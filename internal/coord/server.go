@@ -80,29 +80,34 @@ func (n *Node) waitSeen(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUpLimit)
 	defer cancel()
-	if err := n.fsm.waitIndex(ctx, index); err != nil {
-		return status.Errorf(codes.Unavailable, "coordinator %s is behind: it has not applied %d", n.cfg.ID, index)
-	}
-	return nil
+	return n.waitApplied(ctx, index)
 }
 
-// meetLeader waits until this replica has applied what the leader had when asked: a list of what has happened so far
-// then holds what its reader has heard of from any coordinator. Without a leader it is what this replica knows.
-func (n *Node) meetLeader(ctx context.Context) {
+// meetLeader waits until this replica has applied what the leader had when asked: what it says then holds all that its
+// reader has heard of from any coordinator.
+func (n *Node) meetLeader(ctx context.Context) error {
 	if n.lead.Load() != nil {
-		return
+		return nil
 	}
 	conn, err := n.peers.leader()
 	if err != nil {
-		return
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUpLimit)
 	defer cancel()
 	r, err := lockstepv1.NewClusterClient(conn).GetStatus(ctx, &lockstepv1.GetStatusRequest{Local: true})
 	if err != nil {
-		return
+		return status.Errorf(codes.Unavailable, "the leader does not answer: %v", err)
 	}
-	_ = n.fsm.waitIndex(ctx, r.AppliedIndex)
+	return n.waitApplied(ctx, r.AppliedIndex)
+}
+
+// waitApplied waits until this replica has applied an index.
+func (n *Node) waitApplied(ctx context.Context, index uint64) error {
+	if err := n.fsm.waitIndex(ctx, index); err != nil {
+		return status.Errorf(codes.Unavailable, "coordinator %s is behind: it has not applied %d", n.cfg.ID, index)
+	}
+	return nil
 }
 
 // setIndex tells the caller the index of what it changed.

@@ -13,7 +13,7 @@ import (
 	"lockstep/internal/event"
 )
 
-// TestEventsReachNATSOnceEach kills the leader, which publishes events, in the middle of a job, and compares what a
+// TestEventsReachNATSOnceEach kills the leader, which publishes events, in the middle of a job, starts it again, and compares what a
 // NATS client reads, and what the command line prints meanwhile, with the coordinators' own log: nothing is lost and
 // nothing comes twice.
 func TestEventsReachNATSOnceEach(t *testing.T) {
@@ -25,9 +25,11 @@ func TestEventsReachNATSOnceEach(t *testing.T) {
 	t.Cleanup(func() { nats.Close() })
 	c := Start(t, Options{Workers: 2, NATSURL: nats.ClientURL()})
 	id := c.Submit(digits(t))
-	printed := c.follow(id)
+	leader := c.Leader()
+	printed := c.follow(id, leader)
 	c.WaitStep(id, midway)
-	c.Leader().Kill()
+	leader.Kill()
+	c.launch(leader, "coordinator")
 	want(t, c.WaitDone(id).ModelDigest)
 
 	logged := c.events(id)
@@ -47,10 +49,11 @@ func TestEventsReachNATSOnceEach(t *testing.T) {
 
 func eventID(e *lockstepv1.Event) string { return fmt.Sprintf("%d-%d", e.TimeMs, e.Sequence) }
 
-// follow has the command line follow a job's events. What it returns waits for the end, and returns what was printed.
-func (c *Cluster) follow(id string) (printed func() []string) {
+// follow has the command line follow a job's events at one of the coordinators. What it returns waits for the end, and
+// returns what was printed.
+func (c *Cluster) follow(id string, at *Process) (printed func() []string) {
 	c.t.Helper()
-	cmd := exec.CommandContext(c.context(), Binary(c.t, "lockstep"), "job", "events", id, "-f", "-o", "name", "--addr", strings.Join(c.Addresses(), ","))
+	cmd := exec.CommandContext(c.context(), Binary(c.t, "lockstep"), "job", "events", id, "-f", "-o", "name", "--addr", at.Address)
 	var out, log strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Start(); err != nil {
