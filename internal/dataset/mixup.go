@@ -11,7 +11,8 @@ import (
 type mixup struct {
 	alpha float64
 	place uint64    // in the list of augmentations
-	pool  sync.Pool // of *mixing
+	mu    sync.Mutex
+	free  []*mixing // that nobody uses now; under mu
 }
 
 // mixing is what mixing a batch takes.
@@ -22,9 +23,26 @@ type mixing struct {
 }
 
 func newMixup(alpha float64, place int) *mixup {
-	m := &mixup{alpha: alpha, place: uint64(place)}
-	m.pool.New = func() any { return new(mixing) }
-	return m
+	return &mixup{alpha: alpha, place: uint64(place)}
+}
+
+// take returns memory for one batch, which goes back with give.
+func (m *mixup) take() *mixing {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.free)
+	if n == 0 {
+		return new(mixing)
+	}
+	w := m.free[n-1]
+	m.free = m.free[:n-1]
+	return w
+}
+
+func (m *mixup) give(w *mixing) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = append(m.free, w)
 }
 
 // partner is the record that record r of n is mixed with in an epoch, and the share of r itself.

@@ -49,8 +49,8 @@ func (s *Split) Read(dst *Batch, records []int, epoch int) error {
 		s.readTargets(dst, records)
 		return nil
 	}
-	w := s.augment.mixup.pool.Get().(*mixing)
-	defer s.augment.mixup.pool.Put(w)
+	w := s.augment.mixup.take()
+	defer s.augment.mixup.give(w)
 	if err := s.mix(dst, w, records, epoch); err != nil {
 		return err
 	}
