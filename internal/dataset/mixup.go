@@ -10,7 +10,7 @@ import (
 // 2018): x = l*x + (1-l)*x' for inputs and targets, with l drawn from Beta(alpha, alpha).
 type mixup struct {
 	alpha float64
-	place uint64    // in the list of augmentations
+	place uint64 // in the list of augmentations
 	mu    sync.Mutex
 	free  []*mixing // that nobody uses now; under mu
 }
