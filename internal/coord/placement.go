@@ -32,8 +32,10 @@ func (s *jobsServer) PlaceJob(_ context.Context, r *lockstepv1.PlaceJobRequest) 
 	return place(state, v, j)
 }
 
-// place adds a job to a state, which is the caller's no more, and tells what the scheduler then does.
+// place adds a job to a state, which is the caller's no more, and tells what the scheduler then does: with workers that have
+// just come, whom it would let gather first.
 func place(state *job.State, v view, j *lockstepv1.Job) (*lockstepv1.Placement, error) {
+	v.now = v.now.Add(gatherWindow)
 	before := changes(schedule(state, v))
 	c := &lockstepv1.Command{NowMs: v.now.UnixMilli(), Op: &lockstepv1.Command_CreateJob{CreateJob: &lockstepv1.CreateJob{Job: j}}}
 	if res := state.Apply(state.Index()+1, c); res.Refusal != lockstepv1.Refusal_REFUSAL_NONE {

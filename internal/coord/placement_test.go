@@ -32,7 +32,9 @@ func TestPlacement(t *testing.T) {
 			if c.others > 0 {
 				w.submit("a", 1, c.others)
 			}
-			w.settle(view{})
+			if c.others > 0 { // otherwise the workers have just come
+				w.settle(view{})
+			}
 			p, err := place(w.Clone(), view{now: w.now}, &lockstepv1.Job{Id: "new", WorkersMin: c.least, WorkersMax: c.most, MicroBatches: 8, Priority: c.priority})
 			if err != nil {
 				t.Fatal(err)
