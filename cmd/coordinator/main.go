@@ -68,7 +68,7 @@ On SIGTERM it hands leadership over and ends.`,
 	f.StringVar(&o.Advertise, "advertise", "", "gRPC address under which others reach this coordinator (default: --listen)")
 	f.StringVar(&o.RaftListen, "raft-listen", "0.0.0.0:7071", "raft address to listen on")
 	f.StringVar(&o.RaftAdvertise, "raft-advertise", "", "raft address under which others reach it (default: --raft-listen)")
-	f.StringVar(&o.HTTP, "http", "0.0.0.0:8080", "HTTP address to listen on; empty: none")
+	f.StringVar(&o.HTTP, "http", "0.0.0.0:8080", "HTTP address to listen on, where with certificates gRPC is served, too; empty: none")
 	f.StringVar(&o.bootstrap, "bootstrap", "", "all coordinators as id=host:port of their raft address, separated by commas (default: this one alone)")
 	f.StringVar(&o.NATSURL, "nats-url", "", "NATS server for events; empty: one is embedded")
 	f.StringVar(&o.natsListen, "nats-listen", "127.0.0.1:0", "address of the embedded NATS server; port 0 takes a free one")

@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"lockstep/internal/certs"
 )
 
-// webServer answers over HTTP: health, and the state as JSON.
+// webServer answers over HTTP: health, the page, the state as JSON, and with certificates gRPC too.
 type webServer struct {
 	server *http.Server
 }
@@ -28,7 +29,7 @@ func (n *Node) openWeb() (*webServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP: %w", err)
 	}
-	w := &webServer{server: &http.Server{Handler: n.guard.HTTP(n.routes()), ReadHeaderTimeout: webHeaderTimeout,
+	w := &webServer{server: &http.Server{Handler: n.withGRPC(n.guard.HTTP(n.routes())), ReadHeaderTimeout: webHeaderTimeout,
 		IdleTimeout: webIdleTimeout, MaxHeaderBytes: maxHeaders, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}}
 	serve := w.server.Serve
 	if n.cfg.TLS != nil {
@@ -41,6 +42,18 @@ func (n *Node) openWeb() (*webServer, error) {
 		}
 	})
 	return w, nil
+}
+
+// withGRPC gives calls of gRPC to the gRPC server, so that one port is enough for the page and the command line. They pass
+// the guard there, with the certificate that this connection has shown. Without TLS there is no HTTP/2, so no gRPC.
+func (n *Node) withGRPC(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			n.grpc.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Close ends the server.

@@ -145,7 +145,7 @@ func TestEveryDoorIsLocked(t *testing.T) {
 	t.Parallel()
 	h := openHouse(t)
 	tokens := h.tokens()
-	for address, worker := range map[string]bool{h.seats[0].Address: false, h.worker.Address: true} {
+	for address, worker := range map[string]bool{h.seats[0].Address: false, h.seats[0].HTTP: false, h.worker.Address: true} {
 		h.tryGRPC(address, methods(worker))
 		for name, x := range tokens {
 			conn := h.connect(address, h.with(nil), grpc.WithPerRPCCredentials(access.Bearer(x.text)))
@@ -161,6 +161,8 @@ func TestEveryDoorIsLocked(t *testing.T) {
 			}
 		}
 	}
+	both := h.connect(h.seats[0].HTTP, h.as("admin/as-admin"))
+	h.want(h.call(both, lockstepv1.Jobs_ListJobs_FullMethodName), codes.OK, "admin", h.seats[0].HTTP, "a call beside the page")
 	h.tryRaft()
 	h.tryHTTP(h.seats[0].HTTP, tokens)
 	h.tryHTTP(h.http, nil)
