@@ -4,8 +4,8 @@
 // # Same bits
 //
 // The result of every kernel is defined by the loop in its comment, down to the last bit: which multiply-adds are
-// fused, in which order sums are taken, which polynomial approximates which function. What runs on AVX2 and FMA is
-// assembly; everything else (other processors, the build tag noasm) runs plain Go with the same bits. They never depend
+// fused, in which order sums are taken, which polynomial approximates which function. What runs on AVX2 and FMA
+// (matrix products on AVX-512, where that is) is assembly; everything else (other processors, the build tag noasm) runs plain Go with the same bits. They never depend
 // on the number of threads, on how many rows a call has, or on how a caller cuts its rows into calls, except where a
 // comment says that a sum runs over all rows of the call. The one freedom is the sign and payload of a NaN.
 //

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// tileArgs are the arguments of the tile kernels; distances are in bytes. gemmTilesN computes, for each panel and
-// each of a number of tiles of N rows,
+// tileArgs are the arguments of the tile kernels; distances are in bytes. A kernel computes, for each panel (or, with
+// 512 bits, each two panels) of 16 columns and each of a number of tiles of N rows,
 //
 //	for i := range N { for j := range 16 {
 //		acc := 0 // with load: c[i,j]
@@ -20,27 +20,20 @@ type tileArgs struct {
 	c                    unsafe.Pointer
 	ldc, nextC           int
 	k                    int
-	tiles, panels, width int // width: columns of a last, narrower panel
+	tiles, panels, width int // width: columns of a last, narrower panel or two
 	load                 int
+	rows                 int // of a tile
 }
 
+// gemmTiles takes tiles of 1 to 6 rows.
+//
 //go:noescape
-func gemmTiles1(args *tileArgs)
+func gemmTiles(args *tileArgs)
 
+// gemmTilesWide takes tiles of 1 to 12 rows, and two panels at once. It needs AVX-512.
+//
 //go:noescape
-func gemmTiles2(args *tileArgs)
-
-//go:noescape
-func gemmTiles3(args *tileArgs)
-
-//go:noescape
-func gemmTiles4(args *tileArgs)
-
-//go:noescape
-func gemmTiles5(args *tileArgs)
-
-//go:noescape
-func gemmTiles6(args *tileArgs)
+func gemmTilesWide(args *tileArgs)
 
 // tiles computes the product without cutting k. The rows are shared out to the fewest tiles, of two sizes at most.
 func (p *product) tiles() {
@@ -48,7 +41,11 @@ func (p *product) tiles() {
 		p.tilesGo()
 		return
 	}
-	tiles := (p.m + maxTileRows - 1) / maxTileRows
+	most := maxTileRows / 2
+	if useAVX512 {
+		most = maxTileRows
+	}
+	tiles := (p.m + most - 1) / most
 	rows, larger := p.m/tiles, p.m%tiles
 	p.strip(0, rows+1, larger)
 	p.strip(larger*(rows+1), rows, tiles-larger)
@@ -63,7 +60,7 @@ func (p *product) strip(i, rows, tiles int) {
 		rowA: 4 * p.rowA, colA: 4 * p.colA, nextA: 4 * rows * p.rowA,
 		ldb: 4 * p.ldb, nextB: 4 * p.panel,
 		c: unsafe.Pointer(&p.c[i*p.ldc]), ldc: 4 * p.ldc, nextC: 4 * rows * p.ldc,
-		k: p.k, tiles: tiles, panels: p.n / panelWidth, width: p.n % panelWidth,
+		k: p.k, tiles: tiles, panels: p.n / panelWidth, width: p.n % panelWidth, rows: rows,
 	}
 	if p.k > 0 {
 		args.a, args.b = unsafe.Pointer(&p.a[i*p.rowA]), unsafe.Pointer(&p.b[0])
@@ -71,18 +68,10 @@ func (p *product) strip(i, rows, tiles int) {
 	if p.accumulate {
 		args.load = 1
 	}
-	switch rows {
-	case 1:
-		gemmTiles1(&args)
-	case 2:
-		gemmTiles2(&args)
-	case 3:
-		gemmTiles3(&args)
-	case 4:
-		gemmTiles4(&args)
-	case 5:
-		gemmTiles5(&args)
-	default:
-		gemmTiles6(&args)
+	if !useAVX512 {
+		gemmTiles(&args)
+		return
 	}
+	args.panels, args.width = p.n/(2*panelWidth), p.n%(2*panelWidth)
+	gemmTilesWide(&args)
 }

@@ -44,10 +44,13 @@ func guardedGemm(t *testing.T, transA, transB bool, m, n, k, pad int, accumulate
 		fill(a, 1, pad%3 == 1)
 		fill(b, 2, pad%3 == 1)
 		fill(c, 3, false)
-		want := slices.Clone(c)
+		before, want := slices.Clone(c), slices.Clone(c)
 		gemmReference(transA, transB, m, n, k, a, lda, b, ldb, accumulate, want, ldc)
-		caught(t, name, func() { Gemm(transA, transB, m, n, k, a, lda, b, ldb, accumulate, c, ldc, ws) })
-		sameBits(t, name, c, want)
+		eachWidth(func(width string) {
+			copy(c, before)
+			caught(t, width+" "+name, func() { Gemm(transA, transB, m, n, k, a, lda, b, ldb, accumulate, c, ldc, ws) })
+			sameBits(t, width+" "+name, c, want)
+		})
 	}
 }
 

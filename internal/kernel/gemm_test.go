@@ -45,8 +45,8 @@ func gemmReference(transA, transB bool, m, n, k int, a []float32, lda int, b []f
 func TestGemm(t *testing.T) {
 	ws := new(Workspace)
 	for _, k := range []int{0, 1, 3, 8, 27, 401, 800} {
-		for _, m := range []int{0, 1, 2, 3, 4, 5, 6, 7, 13, 16, 50} {
-			for _, n := range []int{0, 1, 3, 8, 10, 15, 16, 17, 31, 40} {
+		for _, m := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 50} {
+			for _, n := range []int{0, 1, 3, 8, 10, 15, 16, 17, 31, 32, 40, 48} {
 				if m*n*k > 200000 {
 					continue
 				}
@@ -72,14 +72,17 @@ func testGemm(t *testing.T, transA, transB bool, m, n, k, pad int, accumulate bo
 	want := append([]float32(nil), c...)
 	gemmReference(transA, transB, m, n, k, a, lda, b, ldb, accumulate, want, ldc)
 	got := append([]float32(nil), c...)
-	Gemm(transA, transB, m, n, k, a, lda, b, ldb, accumulate, got, ldc, ws)
 	name := fmt.Sprintf("Gemm(%v, %v, %d, %d, %d) pad %d accumulate %v", transA, transB, m, n, k, pad, accumulate)
-	sameBits(t, name, got, want)
 	var p Packed
 	p.Pack(transB, k, n, b, ldb)
-	copy(got, c)
-	GemmPacked(transA, m, a, lda, &p, accumulate, got, ldc, ws)
-	sameBits(t, "packed "+name, got, want)
+	eachWidth(func(width string) {
+		copy(got, c)
+		Gemm(transA, transB, m, n, k, a, lda, b, ldb, accumulate, got, ldc, ws)
+		sameBits(t, width+" "+name, got, want)
+		copy(got, c)
+		GemmPacked(transA, m, a, lda, &p, accumulate, got, ldc, ws)
+		sameBits(t, width+" packed "+name, got, want)
+	})
 }
 
 // sameBits compares bit for bit, NaNs being equal.

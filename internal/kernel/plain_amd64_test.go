@@ -8,3 +8,13 @@ func plain(f func()) {
 	useAVX2 = false
 	f()
 }
+
+// eachWidth runs f with the widest vector code of this machine and, if that has 512 bits, with 256 bits.
+func eachWidth(f func(width string)) {
+	if useAVX512 {
+		f("512 bits")
+	}
+	defer func(v bool) { useAVX512 = v }(useAVX512)
+	useAVX512 = false
+	f("256 bits")
+}

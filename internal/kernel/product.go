@@ -123,8 +123,8 @@ func (p *product) copyA(ws *Workspace) {
 	p.a, p.rowA, p.colA = ws.a, ld, 1
 }
 
-// maxTileRows is the number of rows of the largest tile.
-const maxTileRows = 6
+// maxTileRows is the number of rows of the largest tile with 512 bits, and twice that of the largest one with 256 bits.
+const maxTileRows = 12
 
 // tilesGo is tiles in plain Go.
 func (p *product) tilesGo() {

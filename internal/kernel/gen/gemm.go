@@ -16,7 +16,7 @@ const (
 	argB, argLDB, argBStep       = 32, 40, 48
 	argC, argLDC, argCStep       = 56, 64, 72
 	argK, argTiles, argPanels    = 80, 88, 96
-	argWidth, argLoad            = 104, 112
+	argWidth, argLoad, argRows   = 104, 112, 120
 )
 
 const maxRows = 6
@@ -41,41 +41,58 @@ const (
 	yB0, yB1, yA, yMask = 12, 13, 14, 15
 )
 
-// gemm writes gemmTiles1 ... gemmTiles6.
+// gemm writes gemmTiles.
 func gemm(a *asm) {
-	for rows := 1; rows <= maxRows; rows++ {
-		a.text(fmt.Sprintf("gemmTiles%d", rows), 8, "(args *tileArgs)")
-		a.op("MOVQ", "args+0(FP)", rArgs)
-		a.op("MOVQ", mem(argRS, rArgs), rRS)
-		a.op("MOVQ", mem(argCS, rArgs), rCS)
-		a.op("MOVQ", mem(argLDB, rArgs), rLDB)
-		a.op("MOVQ", mem(argLDC, rArgs), rLDC)
-		full, edge, high, done := a.label("panel"), a.label("edge"), a.label("high"), a.label("done")
-		a.at(full)
-		a.op("DECQ", mem(argPanels, rArgs))
-		a.op("JLT", edge)
-		tile{a, rows, wFull}.column()
-		a.op("MOVQ", mem(argBStep, rArgs), rCnt)
-		a.op("ADDQ", rCnt, mem(argB, rArgs))
-		a.op("ADDQ", "$64", mem(argC, rArgs))
-		a.op("JMP", full)
-		a.at(edge)
-		a.op("MOVQ", mem(argWidth, rArgs), rCnt)
-		a.op("TESTQ", rCnt, rCnt)
-		a.op("JEQ", done)
-		a.op("CMPQ", rCnt, "$8")
-		a.op("JGT", high)
-		a.mask("gemmMask", rCnt, 0, yMask, rA0, rK)
-		tile{a, rows, wLow}.column()
-		a.op("JMP", done)
-		a.at(high)
-		a.mask("gemmMask", rCnt, 1, yMask, rA0, rK)
-		tile{a, rows, wHigh}.column()
-		a.at(done)
-		a.op("VZEROUPPER")
-		a.op("RET")
-	}
+	a.tileKernels("gemmTiles", maxRows, narrowTiles)
 	a.maskTable("gemmMask")
+}
+
+// tileKernels writes a kernel for each number of rows, and the function that goes on with the one that its arguments
+// ask for.
+func (a *asm) tileKernels(name string, most int, write func(a *asm, rows int)) {
+	a.text(name, 8, "(args *tileArgs)")
+	a.op("MOVQ", "args+0(FP)", rArgs)
+	a.op("MOVQ", mem(argRows, rArgs), rCnt)
+	for rows := 1; rows < most; rows++ {
+		a.op("CMPQ", rCnt, fmt.Sprintf("$%d", rows))
+		a.op("JEQ", fmt.Sprintf("rows%d", rows))
+	}
+	for rows := most; rows > 0; rows-- {
+		a.at(fmt.Sprintf("rows%d", rows))
+		write(a, rows)
+	}
+}
+
+// narrowTiles computes tiles of a number of rows.
+func narrowTiles(a *asm, rows int) {
+	a.op("MOVQ", mem(argRS, rArgs), rRS)
+	a.op("MOVQ", mem(argCS, rArgs), rCS)
+	a.op("MOVQ", mem(argLDB, rArgs), rLDB)
+	a.op("MOVQ", mem(argLDC, rArgs), rLDC)
+	full, edge, high, done := a.label("panel"), a.label("edge"), a.label("high"), a.label("done")
+	a.at(full)
+	a.op("DECQ", mem(argPanels, rArgs))
+	a.op("JLT", edge)
+	tile{a, rows, wFull}.column()
+	a.op("MOVQ", mem(argBStep, rArgs), rCnt)
+	a.op("ADDQ", rCnt, mem(argB, rArgs))
+	a.op("ADDQ", "$64", mem(argC, rArgs))
+	a.op("JMP", full)
+	a.at(edge)
+	a.op("MOVQ", mem(argWidth, rArgs), rCnt)
+	a.op("TESTQ", rCnt, rCnt)
+	a.op("JEQ", done)
+	a.op("CMPQ", rCnt, "$8")
+	a.op("JGT", high)
+	a.mask("gemmMask", rCnt, 0, yMask, rA0, rK)
+	tile{a, rows, wLow}.column()
+	a.op("JMP", done)
+	a.at(high)
+	a.mask("gemmMask", rCnt, 1, yMask, rA0, rK)
+	tile{a, rows, wHigh}.column()
+	a.at(done)
+	a.op("VZEROUPPER")
+	a.op("RET")
 }
 
 // column computes the tiles of one panel, from top to bottom.

@@ -1,4 +1,4 @@
-// Command gen writes the assembly of package kernel for amd64 with AVX2 and FMA, and the declarations that go with it.
+// Command gen writes the assembly of package kernel for amd64 with AVX2 and FMA, some of it with AVX-512, and the declarations that go with it.
 package main
 
 import (
@@ -36,7 +36,7 @@ func generate() (map[string][]byte, error) {
 	for _, f := range []struct {
 		name  string
 		write func(*asm)
-	}{{"gemm", gemm}, {"pack", pack}, {"elementary", elementary},
+	}{{"gemm", gemm}, {"gemmwide", gemmWide}, {"pack", pack}, {"elementary", elementary},
 		{"activation", activation}, {"linear", linear}, {"softmax", softmax}, {"optimizer", optimizer},
 		{"fixed", fixed}, {"reduce", reduce}, {"columns", columns},
 		{"pool", pool}, {"im2col", im2col}, {"depthwise", depthwise}} {
