@@ -125,15 +125,15 @@ func openTree(ctx context.Context, src source.Tree, d spec.Dataset, seed uint64,
 			return nil, err
 		}
 	case "idx":
-		r = &idxReader{src: src, lim: lim}
+		r = &idxReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
 	case "text":
 		if r, err = newTextReader(src, lim, d.Text); err != nil {
 			return nil, err
 		}
 	case "npy":
-		r = &npyReader{src: src, lim: lim}
+		r = &npyReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
 	case "npz":
-		r = &npzReader{src: src, lim: lim}
+		r = &npzReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
 	case "image_folder":
 		r = newFolderReader(src, lim, &d)
 	default:
@@ -238,7 +238,7 @@ func (b *builder) settle() error {
 		b.info.Shape, b.info.Classes = b.train.records.(formed).form(), r.classes
 	case arrayReader:
 		b.info.Shape = b.train.records.(*arrayRecords).shape
-		b.info.Classes = r.labels().names()
+		b.info.Classes = r.classNames()
 	}
 	all, fitted, err := s.fit(first, b.spec.Preprocessing)
 	if *s.err != nil {

@@ -8,6 +8,11 @@
 // data (class order, category values, vocabulary, means, deviations, ranges) is settled while opening; from then on a record's
 // numbers are a pure function of its number in the split and the epoch.
 //
+// # Targets
+//
+// The labels of arrays are classes where each is a single whole number, and numbers otherwise, unless the specification's target
+// says: a number is a number however it is stored, and a category is a class, if it is whole. A table's target says always.
+//
 // # Splits
 //
 // Explicit val and test files are splits as they are, and the fraction of a split that has files of its own is

@@ -25,13 +25,13 @@ var idxElements = map[byte]element{
 
 // idxReader reads the files of an idx dataset.
 type idxReader struct {
-	src     source.Tree
-	lim     limits
-	classes labelClasses
+	src    source.Tree
+	lim    limits
+	labels arrayLabels
 }
 
 func (r *idxReader) read(ctx context.Context, _ string, files spec.Files) (*part, error) {
-	return readPair(files, "idx", &r.classes, func(name string) (*array, error) {
+	return readPair(files, "idx", &r.labels, func(name string) (*array, error) {
 		f, err := openFile(ctx, r.src, name)
 		if err != nil {
 			return nil, err

@@ -84,7 +84,7 @@ func TestIdxBad(t *testing.T) {
 		"overflow":      {idxFile(idxUbyte, []uint32{1, 1 << 31, 1 << 31, 4}, []byte{}), y, "read train files: x: records of 2147483648x2147483648x4 elements, over the limit of 50"},
 		"huge file":     {idxFile(idxShort, []uint32{1<<32 - 1, 2}, []byte{}), y, "read train files: x: 4294967295x2 elements, over the limit of 1000 bytes"},
 		"fewer labels":  {x, idxFile(idxUbyte, []uint32{1}, []byte{0}), "read train files: y: 1 labels for the 2 records of x"},
-		"many labels":   {idxFile(idxUbyte, []uint32{4}, make([]byte, 4)), idxFile(idxUbyte, []uint32{4}, []byte{1, 2, 3, 4}), "read train files: y: record 4: more than 3 different labels"},
+		"many labels":   {idxFile(idxUbyte, []uint32{4}, make([]byte, 4)), idxFile(idxUbyte, []uint32{4}, []byte{1, 2, 3, 4}), "read train files: y: record 4: more than 3 different labels: if they are numbers, say target: {type: number}"},
 		"infinite":      {idxFile(idxFloat, []uint32{2, 2}, []float32{1, 2, 3, inf}), y, "read train files: x: record 2: element 1 is +Inf"},
 		"not a number":  {idxFile(idxDouble, []uint32{2}, []float64{math.NaN(), 1}), y, "read train files: x: record 1: element 0 is NaN"},
 		"no float32":    {idxFile(idxDouble, []uint32{2}, []float64{1, 1e39}), y, "read train files: x: record 2: element 0 is 1e+39"},

@@ -24,15 +24,15 @@ const maxNpyHeader = 1 << 16
 
 // npyReader reads the files of an npy dataset.
 type npyReader struct {
-	src     source.Tree
-	lim     limits
-	classes labelClasses
+	src    source.Tree
+	lim    limits
+	labels arrayLabels
 }
 
-func (r *npyReader) labels() labelClasses { return r.classes }
+func (r *npyReader) classNames() []string { return r.labels.names() }
 
 func (r *npyReader) read(ctx context.Context, _ string, files spec.Files) (*part, error) {
-	return readPair(files, "npy", &r.classes, func(name string) (*array, error) {
+	return readPair(files, "npy", &r.labels, func(name string) (*array, error) {
 		f, err := openFile(ctx, r.src, name)
 		if err != nil {
 			return nil, err

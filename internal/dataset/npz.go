@@ -16,12 +16,12 @@ import (
 // npzReader reads archives of arrays with Keras' names: x_train and y_train, x_val and y_val, x_test and y_test; those of
 // another split may also be called x and y. Without y a record is its own target.
 type npzReader struct {
-	src     source.Tree
-	lim     limits
-	classes labelClasses
+	src    source.Tree
+	lim    limits
+	labels arrayLabels
 }
 
-func (r *npzReader) labels() labelClasses { return r.classes }
+func (r *npzReader) classNames() []string { return r.labels.names() }
 
 func (r *npzReader) read(ctx context.Context, split string, files spec.Files) (*part, error) {
 	if files.Images != "" || files.Labels != "" {
@@ -47,7 +47,7 @@ func (r *npzReader) read(ctx context.Context, split string, files spec.Files) (*
 	if err != nil {
 		return nil, err
 	}
-	return r.classes.part(x, y, r.lim)
+	return r.labels.part(x, y, r.lim)
 }
 
 // hasTest tells whether an archive holds a test split of its own.

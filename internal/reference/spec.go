@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -67,8 +68,12 @@ func (w *specWriter) first(p part, key string) part {
 	return p.get(key)
 }
 
+// enqueue makes sure that a definition gets a section; one whose heading another has is called by its title, too.
 func (w *specWriter) enqueue(def, heading string) {
 	if _, ok := w.path[def]; !ok {
+		if slices.Contains(slices.Collect(maps.Values(w.path)), heading) {
+			heading += ": " + w.root.get("$defs", def).text("title")
+		}
 		w.path[def] = heading
 		w.queue = append(w.queue, def)
 	}

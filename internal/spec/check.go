@@ -129,6 +129,8 @@ func (d *document) checkColumns(t *TrainJob) {
 			}
 			d.faultKey(where, fmt.Sprintf("the dataset needs %s for a %s loss", missing, t.Loss.Type), "")
 		}
+	case s.Train.Images != "" && s.Train.Labels == "":
+		d.faultKey(at+"/target", `a target says what the labels are, and the training files have none`, `give train its "labels", or leave the target out: then a record is its own`)
 	case target.Type == "number" && t.Loss.Type == "cross_entropy":
 		d.faultKey(at+"/target/type", "a cross_entropy loss needs a target that is a category", "write type: category, or take a regression loss such as mse")
 	case target.Type == "number" && target.Classes != nil:

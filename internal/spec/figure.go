@@ -20,10 +20,18 @@ func (t *TrainJob) fitting() []string {
 	case "hinge":
 		return classMetrics
 	}
-	if s := &t.Dataset; s.Train.Labels != "" || s.Format == "image_folder" || s.Target != nil && s.Target.Type == "category" {
+	if t.Dataset.classes() {
 		return slices.Concat(numberMetrics, classMetrics)
 	}
 	return numberMetrics
+}
+
+// classes reports whether targets are, or may be, classes.
+func (s *Dataset) classes() bool {
+	if s.Target != nil {
+		return s.Target.Type == "category"
+	}
+	return s.Train.Labels != "" || s.Format == "image_folder"
 }
 
 // hasThreshold reports whether a metric of this type decides by a threshold, with a binary loss.

@@ -85,9 +85,10 @@ type Feature struct {
 	Unknown  string  `json:"unknown,omitempty"`  // of a category: bucket makes values that are new later one more value; absent: an error
 }
 
-// Target is the column that the model predicts.
+// Target is what the model predicts: a column of a table, or the labels of arrays, whose Type alone is given. Without it a
+// table's records are their own target, and labels are classes where they are single whole numbers, and numbers otherwise.
 type Target struct {
-	Column  string   `json:"column"`
+	Column  string   `json:"column,omitempty"`
 	Type    string   `json:"type"`              // number | category
 	Classes []string `json:"classes,omitempty"` // category: the values in class order; absent: sorted as found
 }
