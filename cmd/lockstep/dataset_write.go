@@ -67,7 +67,9 @@ func (in *inspection) columns() *console.Grid {
 	g := &console.Grid{Columns: []console.Column{{Name: "COLUMN"}, {Name: "TYPE"}, {Name: "PREPROCESSING"}, {Name: "CENTER"}, {Name: "SCALE"}, {Name: "VALUES"}}}
 	for _, c := range in.Columns {
 		center, scale := "", ""
-		if c.Preprocessing != "" {
+		if len(c.Centers) > 0 {
+			center, scale = figures(c.Centers), figures(c.Scales)
+		} else if c.Preprocessing != "" {
 			center, scale = fmt.Sprintf("%.6g", c.Center), fmt.Sprintf("%.6g", c.Scale)
 		}
 		values := strings.Join(c.Values[:min(len(c.Values), mostShown)], ", ")
@@ -77,6 +79,21 @@ func (in *inspection) columns() *console.Grid {
 		g.Add(c.Name, c.Type, c.Preprocessing, center, scale, values)
 	}
 	return g
+}
+
+// figures are the first few numbers of a list.
+func figures(list []float64) string {
+	var b strings.Builder
+	for i, v := range list[:min(len(list), mostShown)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.6g", v)
+	}
+	if len(list) > mostShown {
+		fmt.Fprintf(&b, " and %d more", len(list)-mostShown)
+	}
+	return b.String()
 }
 
 func (in *inspection) classes() *console.Grid {

@@ -52,6 +52,49 @@ spec:
   export: {formats: [bundle]}
 `
 
+// wordSpec reads tokens of byte pairs: in a text of four words, whole words.
+const wordSpec = `apiVersion: lockstep/v1
+kind: TrainJob
+metadata: {name: words}
+spec:
+  seed: 3
+  dataset:
+    format: text
+    source: .
+    train: {file: words.txt}
+    text: {tokenizer: bpe, vocab_size: 280, sequence_length: 4}
+  model: {layers: [{type: embedding, input_dim: vocab_size, output_dim: 8}, {type: dense, units: vocab_size}]}
+  loss: {type: cross_entropy}
+  optimizer: {type: adam, learning_rate: 0.1}
+  training: {epochs: 8, global_batch_size: 8}
+  export: {formats: [bundle]}
+`
+
+// pointSpec reads arrays in cells: pairs of numbers, whose class is told by the first one's sign.
+const pointSpec = `apiVersion: lockstep/v1
+kind: TrainJob
+metadata: {name: points}
+spec:
+  seed: 3
+  dataset:
+    format: jsonl
+    source: points.jsonl
+    split: {train: 0.7, test: 0.3}
+    features: [{column: point, type: number, preprocessing: standardize}]
+    target: {column: class, type: category}
+  model: {layers: [{type: dense, units: 8, activation: relu}, {type: dense, units: 2}]}
+  loss: {type: cross_entropy}
+  metrics: [accuracy]
+  optimizer: {type: adam, learning_rate: 0.05}
+  training: {epochs: 12, global_batch_size: 16}
+  export: {formats: [bundle]}
+`
+
+// pointRow is a record of pairs without its class.
+type pointRow struct {
+	Point []float64 `parquet:"point,list" json:"point"`
+}
+
 // signRow is a record of the table without its class.
 type signRow struct {
 	Kind string   `parquet:"kind" json:"kind"`
@@ -91,7 +134,14 @@ func TestModelsInUse(t *testing.T) {
 	}
 	write("sign.csv", table.String())
 	write("letters.txt", strings.Repeat("abcd", 100))
+	write("words.txt", strings.Repeat(" low lower lowest", 80))
+	var points strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&points, "{\"point\": [%v, %d], \"class\": %q}\n", float64(i%20)-9.5, 1000+i%7, []string{"minus", "plus"}[i%20/10])
+	}
+	write("points.jsonl", points.String())
 	sign, letters := bundleOf(t, "sign", signSpec), bundleOf(t, "letters", letterSpec)
+	words, pointed := bundleOf(t, "words", wordSpec), bundleOf(t, "points", pointSpec)
 
 	t.Run("predict", func(t *testing.T) { predictEverything(t, sign, write) })
 	t.Run("evaluate", func(t *testing.T) { evaluateEverything(t, sign) })
@@ -104,6 +154,11 @@ func TestModelsInUse(t *testing.T) {
 		}
 		command(t, "model", "generate", letters, "--prompt", "z").want(t, 1, nil, []string{`the character 'z' is not in the model's vocabulary`})
 	})
+	t.Run("generate byte pairs", func(t *testing.T) {
+		command(t, "model", "generate", words, "--prompt", " low", "--length", "4", "--temperature", "0").want(t, 0, []string{" low lower lowest low lower\n"}, nil)
+		command(t, "model", "generate", words, "--prompt", "", "--length", "4").want(t, 1, nil, []string{"the prompt is empty"})
+	})
+	t.Run("arrays", func(t *testing.T) { predictArrays(t, pointed, write) })
 	t.Run("serve", func(t *testing.T) { serveOne(t, sign) })
 }
 
@@ -149,9 +204,41 @@ func predictEverything(t *testing.T, sign string, write func(name, text string))
 	}
 	write("bad.csv", "kind;a;b\nleft;one;3\n")
 	command(t, "model", "predict", sign, "bad.csv").want(t, 1, nil, []string{`bad.csv: record 1 (line 2), column "a": "one" is not a number`})
+	write("unknown.csv", "kind;a;b\nleft;1;3\nabove;1;3\n")
+	command(t, "model", "predict", sign, "unknown.csv").want(t, 1, nil, []string{`unknown.csv: record 2 (line 3), column "kind": "above" is not among the values "left", "right"`})
 	write("bad.parquet", "PAR1")
 	command(t, "model", "predict", sign, "bad.parquet").want(t, 1, nil, []string{"bad.parquet: not a parquet file, or a truncated one"})
 	command(t, "model", "predict", sign, "--input-format", "parquet").want(t, 1, nil, []string{"give its name"})
+}
+
+// predictArrays has records whose cells are arrays predicted from files of every format that has arrays.
+func predictArrays(t *testing.T, pointed string, write func(name, text string)) {
+	rows := []pointRow{{[]float64{9, 1003}}, {[]float64{-9, 1001}}}
+	write("p.jsonl", "{\"point\": [9, 1003]}\n{\"point\": [-9, 1001], \"more\": [1]}\n")
+	write("p.json", "[[9, 1003], [-9, 1001]]")
+	write("p.csv", "more,point\n1,\"[9, 1003]\"\n2,\"[-9, 1001]\"\n")
+	write("p.npy", string(npy(t, "<i8", "(2, 2)", []int64{9, 1003, -9, 1001})))
+	if err := parquet.WriteFile("p.parquet", rows); err != nil {
+		t.Fatal(err)
+	}
+	want := command(t, "model", "predict", pointed, "p.jsonl")
+	want.want(t, 0, []string{"plus", "minus"}, nil)
+	for _, file := range []string{"p.json", "p.csv", "p.npy", "p.parquet"} {
+		if r := command(t, "model", "predict", pointed, file); r.code != 0 || r.out != want.out {
+			t.Errorf("%s: %s%s\nwant %s", file, r.out, r.err, want.out)
+		}
+	}
+	if r := command(t, "model", "evaluate", pointed); r.code != 0 || !strings.Contains(r.out, "accuracy") {
+		t.Errorf("%s%s", r.out, r.err)
+	}
+	write("q.jsonl", "{\"point\": [9, 3]}\n{\"point\": [9, 3, 4]}\n")
+	command(t, "model", "predict", pointed, "q.jsonl").want(t, 1, nil, []string{`q.jsonl: record 2, column "point": "[9, 3, 4]" is an array of 3 numbers, the model reads an array of 2 numbers`})
+	write("q.npy", string(npy(t, "<f4", "(2, 3)", make([]float32, 6))))
+	command(t, "model", "predict", pointed, "q.npy").want(t, 1, nil, []string{"q.npy: records of shape [3], the model reads 2 numbers: [2]"})
+	if err := parquet.WriteFile("q.parquet", []pointRow{rows[0], {[]float64{1}}}); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "model", "predict", pointed, "q.parquet").want(t, 1, nil, []string{`q.parquet: record 2, column "point": "[1]" is an array of 1 numbers, the model reads an array of 2 numbers`})
 }
 
 func evaluateEverything(t *testing.T, sign string) {

@@ -37,17 +37,19 @@ type Info struct {
 
 // Column is what was settled about a column that the model reads: enough to read new data in the same way.
 type Column struct {
-	Name          string   `json:"name"`
-	Type          string   `json:"type"`                    // number | category
-	Shape         []int    `json:"shape,omitempty"`         // of a cell that is an array
-	Preprocessing string   `json:"preprocessing,omitempty"` // standardize: (x-Center)/Scale with mean and deviation; min_max: with least value and range
-	Center        float64  `json:"center,omitempty"`
-	Scale         float64  `json:"scale,omitempty"`
-	Missing       string   `json:"missing,omitempty"`  // mean | median | value: a number that is missing is Fill; a category, the value "missing"
-	Fill          float64  `json:"fill,omitempty"`     //
-	Values        []string `json:"values,omitempty"`   // of a category, in the order of the one-hot elements
-	Encoding      string   `json:"encoding,omitempty"` // of a category: id instead of one-hot: its place in Values, after the ids of the columns before
-	Unknown       string   `json:"unknown,omitempty"`  // bucket: a value that is not in Values counts as "unknown"
+	Name          string    `json:"name"`
+	Type          string    `json:"type"`                    // number | category
+	Shape         []int     `json:"shape,omitempty"`         // of a cell that is an array
+	Preprocessing string    `json:"preprocessing,omitempty"` // standardize: (x-Center)/Scale with mean and deviation; min_max: with least value and range
+	Center        float64   `json:"center,omitempty"`
+	Scale         float64   `json:"scale,omitempty"`
+	Centers       []float64 `json:"centers,omitempty"`  // of a cell that is an array, in the place of Center and Scale: of each number, or of each channel where
+	Scales        []float64 `json:"scales,omitempty"`   // the model reads nothing else
+	Missing       string    `json:"missing,omitempty"`  // mean | median | value: a number that is missing is Fill; a category, the value "missing"
+	Fill          float64   `json:"fill,omitempty"`     //
+	Values        []string  `json:"values,omitempty"`   // of a category, in the order of the one-hot elements
+	Encoding      string    `json:"encoding,omitempty"` // of a category: id instead of one-hot: its place in Values, after the ids of the columns before
+	Unknown       string    `json:"unknown,omitempty"`  // bucket: a value that is not in Values counts as "unknown"
 }
 
 // Dataset is an opened dataset. It does not change, and is safe for concurrent use.

@@ -68,6 +68,11 @@
 //	mixup                mixes record r with a record p of the split, uniform, which is augmented by the rest of the list as
 //	                     itself: l*r + (1-l)*p with l from Beta(alpha, alpha), targets likewise; it comes last
 //
+// # New records
+//
+// Input makes what a finished model reads of new records, by what Info says was settled: from the texts of cells, JSON objects, rows of
+// parquet, numbers or text. A cell that is an array has the text of a JSON array.
+//
 // # Bad input
 //
 // Files come from outside: whatever is in them gives a *RecordError, which names the file, the record, the line, the

@@ -92,7 +92,11 @@ func (r *tableReader) fit(s sample) ([]Column, steps) {
 			copy(own.a[k:k+channels], least[k:])
 			copy(own.b[k:k+channels], extent[k:])
 		}
-		if c.fit != "" {
+		switch {
+		case c.fit == "":
+		case c.dims != nil:
+			columns[i].Centers, columns[i].Scales = slices.Clone(own.a[k:k+channels]), slices.Clone(own.b[k:k+channels])
+		default:
 			columns[i].Center, columns[i].Scale = own.a[k], own.b[k]
 		}
 		k += channels

@@ -11,13 +11,13 @@ import (
 // Input makes what a model reads of new records, by what was settled when its dataset was opened: the same numbers as the
 // dataset made. It does not change, and is safe for concurrent use.
 type Input struct {
-	info   Info
-	steps  steps
-	values []values         // of each column; only categories have any
-	ids    map[string]int32 // of the tokens; nil: bytes, or merges of them
-	bpe    *bpe
-	width  int
-	number int // columns
+	info     Info
+	steps    steps
+	values   []values         // of each column; only categories have any
+	ids      map[string]int32 // of the tokens; nil: bytes, or merges of them
+	bpe      *bpe
+	width    int
+	channels int // of the preprocessing, at least 1
 }
 
 // NewInput prepares the inputs of models that were trained on the described dataset.
@@ -26,50 +26,49 @@ func NewInput(info Info) (*Input, error) {
 	for _, d := range info.Shape {
 		in.width *= d
 	}
-	for _, c := range info.Columns {
-		if len(c.Shape) > 0 {
-			return nil, fmt.Errorf("column %q holds arrays: new records of such tables cannot be read yet", c.Name)
-		}
-	}
 	if info.Integer && len(info.Columns) == 0 {
 		in.tokens()
 		return in, nil
 	}
-	channels := 1
+	in.channels = 1
 	if n := len(info.Shape); n > 0 {
-		channels = info.Shape[n-1]
+		in.channels = info.Shape[n-1]
 	}
 	var first steps
-	if len(info.Columns) > 0 {
-		first, channels = in.columns()
-	}
 	var err error
-	s := sample{channels: channels, records: func(func([]float64) bool) {}} // everything is fitted
+	if len(info.Columns) > 0 {
+		if first, err = in.columns(); err != nil {
+			return nil, err
+		}
+	}
+	s := sample{channels: in.channels, records: func(func([]float64) bool) {}} // everything is fitted
 	in.steps, _, err = s.fit(first, info.Preprocessing)
 	return in, err
 }
 
-// columns are the steps of the columns themselves, and how many are numbers.
-func (in *Input) columns() (steps, int) {
-	own := step{}
-	width := 0
+// columns settles what the columns themselves are: their values, widths, and their own step.
+func (in *Input) columns() (steps, error) {
+	in.width, in.channels = 0, 0
 	for i, c := range in.info.Columns {
 		if c.Type == "category" {
 			in.values[i] = newValues(c.Values)
-			if width += len(c.Values); c.Encoding == "id" {
-				width += 1 - len(c.Values)
-			}
-			continue
 		}
-		width++
-		own.a, own.b = append(own.a, c.Center), append(own.b, 1)
-		if c.Preprocessing != "" {
-			own.b[in.number] = c.Scale
+		switch {
+		case c.Type != "category":
+			in.width += c.Numbers()
+		case c.Encoding == "id":
+			in.width++
+		default:
+			in.width += len(c.Values)
 		}
-		in.number++
+		in.channels += in.info.channels(i)
 	}
-	in.width = width
-	return steps{own}, max(1, in.number)
+	in.channels = max(1, in.channels)
+	center, scale, err := in.info.Fitted()
+	if err != nil || center == nil {
+		return nil, err
+	}
+	return steps{{a: center, b: scale}}, nil
 }
 
 func (in *Input) tokens() {
@@ -92,7 +91,7 @@ func (in *Input) Cells(dst []float32, cells []string) ([]float32, error) {
 	if len(cells) != len(in.info.Columns) {
 		return dst, fmt.Errorf("%d cells, want %d", len(cells), len(in.info.Columns))
 	}
-	k, before := 0, 0 // number columns so far, and ids of columns
+	k, before := 0, 0 // numbers so far, and ids of columns
 	for i, c := range in.info.Columns {
 		cell := strings.TrimSpace(cells[i])
 		fault := func(err error) error { return &RecordError{Column: c.Name, Value: cell, Err: err} }
@@ -110,15 +109,15 @@ func (in *Input) Cells(dst []float32, cells []string) ([]float32, error) {
 			dst[len(dst)-len(c.Values)+at] = 1
 			continue
 		}
-		x, err := number(cell)
-		if err != nil && c.Missing != "" && slices.Contains(absent, cell) {
-			x, err = float32(c.Fill), nil
-		}
-		if err != nil {
+		first := len(dst)
+		var err error
+		if dst, err = c.numbers(dst, cell); err != nil {
 			return dst, fault(err)
 		}
-		dst = append(dst, float32(in.steps.apply(float64(x), k)))
-		k++
+		for j := first; j < len(dst); j++ {
+			dst[j] = float32(in.steps.apply(float64(dst[j]), k%in.channels))
+			k++
+		}
 	}
 	return dst, nil
 }
@@ -142,20 +141,16 @@ func (in *Input) Numbers(dst []float32, raw []float64) ([]float32, error) {
 	switch {
 	case in.info.Integer:
 		return dst, errors.New("it reads token ids, not numbers")
-	case in.number < len(in.info.Columns):
+	case slices.ContainsFunc(in.info.Columns, func(c Column) bool { return c.Type == "category" }):
 		return dst, errors.New("it reads categories: give each column by its name")
 	case len(raw) != in.width:
 		return dst, fmt.Errorf("%d numbers, want %d", len(raw), in.width)
-	}
-	channels := len(in.info.Columns)
-	if n := len(in.info.Shape); channels == 0 && n > 0 {
-		channels = in.info.Shape[n-1]
 	}
 	for i, x := range raw {
 		if !(math.Abs(x) <= math.MaxFloat32) {
 			return dst, fmt.Errorf("number %d is %v, want a finite number of the range of float32", i, x)
 		}
-		dst = append(dst, float32(in.steps.apply(float64(float32(x)), i%max(1, channels))))
+		dst = append(dst, float32(in.steps.apply(float64(float32(x)), i%in.channels)))
 	}
 	return dst, nil
 }

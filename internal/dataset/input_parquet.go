@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
 
 	"lockstep/internal/source"
 )
@@ -48,7 +47,7 @@ func (in *Input) rows(r rows, places []int, emit func(cells []string) error) err
 			}
 		}
 		if err := emit(cells); err != nil {
-			return r.fault(-1, err)
+			return inRow(r, err)
 		}
 	}
 }
@@ -59,13 +58,27 @@ func (in *Input) cell(r rows, i, place int) (string, error) {
 		return r.text(place)
 	}
 	x, dims, err := r.numbers(place, nil)
-	switch {
-	case errors.Is(err, errMissing):
+	if errors.Is(err, errMissing) {
 		return "", nil
-	case err != nil:
-		return "", err
-	case len(dims) > 0:
-		return "", errors.New("is an array, the model reads a number")
 	}
-	return strconv.FormatFloat(float64(x[0]), 'g', -1, 32), nil
+	if err != nil {
+		return "", err
+	}
+	numbers := make([]float64, len(x))
+	for i, v := range x {
+		numbers[i] = float64(v)
+	}
+	return CellText(numbers, dims), nil
+}
+
+// inRow puts the place of the last row to an error, which may know its column.
+func inRow(r rows, err error) error {
+	var cell, row *RecordError
+	placed := r.fault(-1, err)
+	if !errors.As(err, &cell) || !errors.As(placed, &row) {
+		return placed
+	}
+	e := *cell
+	e.File, e.Record, e.Line = row.File, row.Record, row.Line
+	return &e
 }

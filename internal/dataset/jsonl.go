@@ -132,9 +132,11 @@ func (r *jsonRows) cell(c int) []byte {
 	return []byte("null")
 }
 
-// text takes whole numbers as they are written, and others in their shortest form.
-func (r *jsonRows) text(c int) (string, error) {
-	switch v := r.cell(c); v[0] {
+func (r *jsonRows) text(c int) (string, error) { return jsonText(r.cell(c)) }
+
+// jsonText takes whole numbers as they are written, and others in their shortest form; null is "".
+func jsonText(v []byte) (string, error) {
+	switch v[0] {
 	case 'n':
 		return "", nil
 	case 't', 'f':

@@ -34,25 +34,17 @@ type ClassReport struct {
 // the model. Classes and values of categories are the dataset's own: Evaluate compares them.
 func (m *Model) Fitted(d spec.Dataset) spec.Dataset {
 	fitted := slices.Clone(m.Data.Preprocessing)
-	own := spec.Preprocessor{Type: "standardize"}
-	used := false
-	for _, c := range m.Data.Columns {
-		if c.Type == "category" {
-			continue
-		}
-		scale := 1.0
-		if c.Preprocessing != "" {
-			scale, used = c.Scale, true
-		}
-		own.Mean, own.Std = append(own.Mean, c.Center), append(own.Std, scale)
-	}
-	if used {
-		fitted = append([]spec.Preprocessor{own}, fitted...)
+	if center, scale, err := m.Data.Fitted(); err == nil && center != nil { // Open has looked for an error
+		fitted = append([]spec.Preprocessor{{Type: "standardize", Mean: center, Std: scale}}, fitted...)
 	}
 	d.Preprocessing, d.Augmentation = fitted, nil
 	d.Features = slices.Clone(d.Features)
 	for i := range d.Features {
-		d.Features[i].Preprocessing = ""
+		f := &d.Features[i]
+		f.Preprocessing = ""
+		if f.Type == "number" && f.Missing != "" && i < len(m.Data.Columns) {
+			f.Missing, f.Fill = "value", m.Data.Columns[i].Fill
+		}
 	}
 	return d
 }
@@ -151,7 +143,7 @@ func (m *Model) group(name string) (int, []string, error) {
 			at += len(c.Values)
 			continue
 		}
-		at++
+		at += max(1, c.Numbers())
 	}
 	if name == "" {
 		return 0, nil, nil

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,5 +54,51 @@ func TestEvaluate(t *testing.T) {
 	}
 	if err := r.DrawConfusion(filepath.Join(dir, "c.png")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFittedIsTheModels: a dataset with what was fitted for a model has the records that the model was trained on, arrays in
+// cells and filled cells included.
+func TestFittedIsTheModels(t *testing.T) {
+	dir := t.TempDir()
+	text := ""
+	for i := range 30 {
+		q := fmt.Sprint(i * i)
+		if i%7 == 0 {
+			q = "null"
+		}
+		text += fmt.Sprintf(`{"p": [%d, %d], "q": %s, "c": "%c", "y": %d}`+"\n", i, 100-i, q, 'u'+i%2, i%3)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "x.jsonl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, q, c := spec.Feature{Column: "p", Type: "number", Preprocessing: "standardize"}, spec.Feature{Column: "q", Type: "number", Missing: "mean", Preprocessing: "min_max"}, spec.Feature{Column: "c", Type: "category"}
+	for _, features := range [][]spec.Feature{{p}, {c, p, q}} {
+		d := spec.Dataset{Format: "jsonl", Source: dir, Train: spec.Files{File: "x.jsonl"}, Features: features, Target: &spec.Target{Column: "y", Type: "category"},
+			Preprocessing: []spec.Preprocessor{{Type: "standardize"}}, Split: &spec.Split{Train: 0.5, Test: 0.5}}
+		trained, err := dataset.Open(t.Context(), d, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := open(t, `
+  dataset: {format: jsonl, source: "file:///d", target: {column: y, type: category}}
+  model: {layers: [{type: flatten}, {type: dense, units: 3}]}
+  loss: {type: cross_entropy}
+`, trained.Info())
+		again, err := dataset.Open(t.Context(), m.Fitted(d), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Info().Fingerprint != trained.Info().Fingerprint {
+			t.Error("the records are others")
+		}
+		group := ""
+		if len(features) > 1 {
+			group = "c"
+		}
+		r, err := m.Evaluate(t.Context(), again, "test", group)
+		if err != nil || group != "" && r.Groups["u"].Records+r.Groups["v"].Records != 15 {
+			t.Errorf("%v %+v", err, r)
+		}
 	}
 }

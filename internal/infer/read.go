@@ -300,27 +300,9 @@ func (m *Model) fromObject(raw json.RawMessage) (Record, error) {
 	if len(m.Data.Columns) == 0 {
 		return Record{}, errors.New("an object, but the model does not read columns: give an array")
 	}
-	var object map[string]any
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(&object); err != nil {
+	cells, err := m.Input.Object(raw)
+	if err != nil {
 		return Record{}, err
-	}
-	cells := make([]string, len(m.Data.Columns))
-	for i, c := range m.Data.Columns {
-		v, ok := object[c.Name]
-		if !ok {
-			return Record{}, fmt.Errorf("no %q, which the model reads", c.Name)
-		}
-		switch v := v.(type) {
-		case nil:
-		case string:
-			cells[i] = v
-		case json.Number, bool:
-			cells[i] = fmt.Sprint(v)
-		default:
-			return Record{}, fmt.Errorf("%q is neither a number nor a text", c.Name)
-		}
 	}
 	return m.FromCells(cells)
 }

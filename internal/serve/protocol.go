@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 
+	"lockstep/internal/dataset"
 	"lockstep/internal/infer"
 )
 
@@ -74,12 +75,13 @@ func (e *elements) UnmarshalJSON(raw []byte) error {
 
 func (e *elements) len() int { return len(e.numbers) + len(e.texts) }
 
-// text is element i as the text of a cell.
-func (e *elements) text(i int) string {
-	if e.texts != nil {
-		return e.texts[i]
+// cell is what record i has, as the text of a cell of the given shape.
+func (t *tensor) cell(i int, shape []int) string {
+	if t.Data.texts != nil {
+		return t.Data.texts[i]
 	}
-	return strconv.FormatFloat(e.numbers[i], 'g', -1, 64)
+	each := len(t.Data.numbers) / t.Shape[0]
+	return dataset.CellText(t.Data.numbers[i*each:(i+1)*each], shape)
 }
 
 // datatypes that a request may have; those of numbers are all read alike.
@@ -179,20 +181,28 @@ func records(m *infer.Model, inputs []tensor, n int) ([]infer.Record, error) {
 
 // fromColumns puts rows together.
 func fromColumns(m *infer.Model, columns []string, inputs []tensor, n int) ([]infer.Record, error) {
-	at := map[string]*elements{}
+	at := map[string]*tensor{}
 	for i := range inputs {
-		if inputs[i].Data.len() != n || at[inputs[i].Name] != nil {
-			return nil, fmt.Errorf("input %q: want one tensor with one element a record", inputs[i].Name)
+		if at[inputs[i].Name] != nil {
+			return nil, fmt.Errorf("input %q is given twice", inputs[i].Name)
 		}
-		at[inputs[i].Name] = &inputs[i].Data
+		at[inputs[i].Name] = &inputs[i]
+	}
+	for _, c := range m.Data.Columns {
+		t := at[c.Name]
+		switch {
+		case t == nil:
+			return nil, fmt.Errorf("input %q is missing", c.Name)
+		case len(c.Shape) == 0 && t.Data.len() != n:
+			return nil, fmt.Errorf("input %q: want one element a record, not %d", c.Name, t.Data.len()/n)
+		case len(c.Shape) > 0 && (!slices.Equal(t.Shape[1:], c.Shape) || t.Data.texts != nil):
+			return nil, fmt.Errorf("input %q: want records of shape %v, all numbers", c.Name, c.Shape)
+		}
 	}
 	out, cells := make([]infer.Record, n), make([]string, len(columns))
 	for i := range out {
 		for k, name := range columns {
-			if at[name] == nil {
-				return nil, fmt.Errorf("input %q is missing", name)
-			}
-			cells[k] = at[name].text(i)
+			cells[k] = at[name].cell(i, m.Data.Columns[k].Shape)
 		}
 		var err error
 		if out[i], err = m.FromCells(cells); err != nil {

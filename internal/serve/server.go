@@ -129,7 +129,7 @@ func (s *Server) model(w http.ResponseWriter, _ *http.Request) {
 		if c.Type == "category" {
 			kind = "BYTES"
 		}
-		inputs = append(inputs, about{c.Name, kind, []int{-1}})
+		inputs = append(inputs, about{c.Name, kind, append([]int{-1}, c.Shape...)})
 	}
 	if inputs == nil {
 		kind := "FP32"
