@@ -15,6 +15,7 @@ import (
 	"lockstep/internal/client"
 	"lockstep/internal/console"
 	"lockstep/internal/dataset"
+	"lockstep/internal/flagenv"
 	"lockstep/internal/job"
 	"lockstep/internal/source"
 	"lockstep/internal/spec"
@@ -135,7 +136,7 @@ func (a *app) withData(ctx context.Context, from string, f func(context.Context,
 }
 
 // dataOptions reaches sources from here, and pushed datasets through a client, unless that is nil, in the version with this
-// root; without one, as they are now.
+// root; without one, as they are now. What does not fit into half of the memory lies on disk.
 func dataOptions(c *client.Client, root []byte) dataset.Options {
 	o := source.Options{S3: objectStore()}
 	if c != nil {
@@ -144,7 +145,7 @@ func dataOptions(c *client.Client, root []byte) dataset.Options {
 			return t, answer(err)
 		}
 	}
-	return dataset.Options{Tree: o.Open}
+	return dataset.Options{Tree: o.Open, Memory: int64(flagenv.HalfOfMemory())}
 }
 
 // objectStore is where s3 sources are, as AWS's own tools find it.

@@ -101,8 +101,8 @@ func (z *archive) names() []string {
 	return names
 }
 
-// An archive is taken for a bomb if an entry is as large as this, and so much larger than what it was compressed to: no
-// data but constants are.
+// An archive, or a gzipped file, is taken for a bomb if an entry is as large as this, and so much larger than what it was
+// compressed to: no data but constants are.
 const (
 	bombBytes = 100 << 20
 	bombRatio = 500

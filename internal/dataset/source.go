@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"lockstep/internal/dataset/blocks"
@@ -82,7 +83,8 @@ func (f *file) fault(err error) error { return &RecordError{File: f.path, Err: e
 
 // decompress looks for gzip's magic number.
 func decompress(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
+	in := &counter{r: r}
+	b := bufio.NewReaderSize(in, 1<<16)
 	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
 		if err == io.EOF {
 			err = nil // shorter than two bytes: for the format to judge
@@ -93,13 +95,33 @@ func decompress(r io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, gzipError(err)
 	}
-	return gzipReader{z}, nil
+	return &gzipReader{z: z, in: in}, nil
 }
 
-type gzipReader struct{ z *gzip.Reader }
+// counter counts what is read.
+type counter struct {
+	r io.Reader
+	n int64
+}
 
-func (g gzipReader) Read(p []byte) (int, error) {
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// gzipReader reads a compressed stream, unless it is a bomb.
+type gzipReader struct {
+	z   *gzip.Reader
+	in  *counter // what was read of the compressed stream
+	out int64    // bytes that it became
+}
+
+func (g *gzipReader) Read(p []byte) (int, error) {
 	n, err := g.z.Read(p)
+	if g.out += int64(n); g.out > bombBytes && g.out/bombRatio > g.in.n {
+		return 0, fmt.Errorf("%d bytes became more than %d: this looks like a gzip bomb", g.in.n, g.out)
+	}
 	return n, gzipError(err)
 }
 
