@@ -117,6 +117,7 @@ func work(ctx context.Context, c trainer.Config, watched *telemetry.Flags) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeTraces()) }()
+	flagenv.LimitHeap()
 	return trainer.Run(ctx, c)
 }
 

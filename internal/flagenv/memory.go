@@ -6,13 +6,25 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime/debug"
 	"strconv"
 	"strings"
 )
 
 // HalfOfMemory is half of the memory that this process may have: the machine's, or less if a control group says so. 0: it is
 // not known.
-func HalfOfMemory() Size { return memoryLimit(os.DirFS("/")) / 2 }
+func HalfOfMemory() Size { return Memory() / 2 }
+
+// Memory is the memory that this process may have. 0: it is not known.
+func Memory() Size { return memoryLimit(os.DirFS("/")) }
+
+// LimitHeap has the garbage collector keep this process below nine tenths of its memory, unless GOMEMLIMIT says where: by itself
+// it would let the heap grow to twice of what is in use, records included.
+func LimitHeap() {
+	if m := Memory(); m > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(m) / 10 * 9)
+	}
+}
 
 // memoryLimit reads what Linux says: the machine's memory, and the limits of the control groups that this process is in, of
 // both versions.

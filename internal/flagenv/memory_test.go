@@ -1,6 +1,8 @@
 package flagenv
 
 import (
+	"math"
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
@@ -29,5 +31,20 @@ func TestMemoryLimit(t *testing.T) {
 		if got := memoryLimit(c.root); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+func TestLimitHeap(t *testing.T) {
+	before := debug.SetMemoryLimit(math.MaxInt64)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	LimitHeap()
+	if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+		t.Errorf("GOMEMLIMIT is overruled: %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	LimitHeap()
+	if got, all := debug.SetMemoryLimit(-1), int64(Memory()); all > 0 && (got >= all || got < all/2) {
+		t.Errorf("a limit of %d bytes of %d", got, all)
 	}
 }

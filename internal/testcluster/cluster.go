@@ -27,16 +27,17 @@ const Limit = 3 * time.Minute
 
 // Options are the parts of a cluster that tests vary.
 type Options struct {
-	Coordinators int      // default 3
-	Workers      int      // started with the cluster
-	Dir          string   // of all data; default: the test's temporary directory
-	Env          []string // of all processes, on top of the test's own
-	WorkerArgs   []string // further flags of all workers
-	SeatArgs     []string // further flags of all coordinators
-	Undisturbed  bool     // steps take no longer than they need; otherwise stepTime, so that there is time to disturb a job
-	NATSURL      string   // NATS server of all coordinators; default: each embeds one
-	Secure       bool     // every process has a certificate, and connections are mutual TLS
-	Hosts        bool     // every process on a host of its own, that can be cut off; skips the test where that is not permitted
+	Coordinators int           // default 3
+	Workers      int           // started with the cluster
+	Dir          string        // of all data; default: the test's temporary directory
+	Env          []string      // of all processes, on top of the test's own
+	WorkerArgs   []string      // further flags of all workers
+	SeatArgs     []string      // further flags of all coordinators
+	Undisturbed  bool          // steps take no longer than they need; otherwise stepTime, so that there is time to disturb a job
+	Patience     time.Duration // of every wait; default: Limit
+	NATSURL      string        // NATS server of all coordinators; default: each embeds one
+	Secure       bool          // every process has a certificate, and connections are mutual TLS
+	Hosts        bool          // every process on a host of its own, that can be cut off; skips the test where that is not permitted
 }
 
 // pollEvery is how long a wait looks away, so that it does not take the cores from what it waits for.
@@ -327,7 +328,11 @@ func after(d time.Duration) {
 
 // context is one that ends with the test's patience.
 func (c *Cluster) context() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	patience := c.opts.Patience
+	if patience == 0 {
+		patience = Limit
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	c.t.Cleanup(cancel)
 	return ctx
 }
