@@ -33,7 +33,9 @@ for each. MODEL is a job, or a file that "model export --format bundle" wrote. T
 applied: give records as they are.
 
 Files are told by their names: .csv, .tsv and .parquet (the columns by their names; others are ignored), .json and .jsonl
-(objects with the columns, or arrays of numbers or token ids), .npy, and images (.png, .jpg, .gif). --images DIR draws each image with
+(objects with the columns, or arrays of numbers or token ids), .npy, and images (.png, .jpg, .gif, .bmp, .webp), which
+are resized where the specification gives the model's images a size. A column of arrays is an array in
+JSON and parquet, and in csv the text of a JSON array. --images DIR draws each image with
 its prediction as a PNG file.`,
 		Example: `  lockstep model predict iris new.csv
   lockstep model predict digits.bundle.safetensors new.csv --format json
@@ -119,7 +121,7 @@ func (a *app) writeTo(path string, write func(w io.Writer) error) error {
 
 // inputFormats tell a file by the end of its name; csv is for all others.
 var inputFormats = map[string]string{".tsv": "tsv", ".json": "json", ".jsonl": "json", ".npy": "npy", ".parquet": "parquet",
-	".png": "image", ".jpg": "image", ".jpeg": "image", ".gif": "image"}
+	".png": "image", ".jpg": "image", ".jpeg": "image", ".gif": "image", ".bmp": "image", ".webp": "image"}
 
 // predictFile reads a file's records.
 func (a *app) predictFile(ctx context.Context, m *infer.Model, file, format string, add func(infer.Record) error) error {

@@ -55,13 +55,18 @@ func (r *folderReader) decode(ctx context.Context, name string, file *string) ([
 	if int64(r.size[0])*int64(r.size[1])*3 > r.lim.record/4 {
 		return nil, fault(fmt.Errorf("records of %dx%d pixels, over the limit of %d numbers", r.size[0], r.size[1], r.lim.record/4))
 	}
-	if r.image.ColorMode == "grayscale" {
+	return p.sized(r.size, r.channels(), r.image.Interpolation).data, nil
+}
+
+// sized is an image of a model's size and channels: one of three colours may become grey.
+func (p *pixels) sized(size [2]int, channels int, interpolation string) *pixels {
+	if channels == 1 {
 		p = p.grey()
 	}
-	if r.image.Interpolation == "nearest" {
-		return p.nearest(r.size[0], r.size[1]).data, nil
+	if interpolation == "nearest" {
+		return p.nearest(size[0], size[1])
 	}
-	return p.resize(r.size[0], r.size[1]).data, nil
+	return p.resize(size[0], size[1])
 }
 
 // decodeImage decodes an image of any format: of an animation the first frame, without transparency.

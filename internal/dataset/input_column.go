@@ -21,7 +21,7 @@ func (c *Column) Numbers() int {
 	return n
 }
 
-// Channels is how many channels of the preprocessing the numbers of column i have: an array that is alone has those of its
+// channels is how many channels of the preprocessing the numbers of column i have: an array that is alone has those of its
 // last axis, otherwise each number is one.
 func (i *Info) channels(column int) int {
 	c := &i.Columns[column]

@@ -135,7 +135,7 @@ func TestBadRecordsAreNamed(t *testing.T) {
 		`f: record 1: more than 6 numbers`:                               im.ReadJSON("f", strings.NewReader(`[[1,2,3,4,5,6,7]]`), ignore),
 		`null is not a number`:                                           im.ReadJSON("f", strings.NewReader(`[[null]]`), ignore),
 		`f: not an npy file`:                                             im.ReadNpy("f", strings.NewReader("PK345678"), ignore),
-		`f: image: unknown format`:                                       im.ReadImage("f", strings.NewReader("PK"), ignore),
+		`f: not an image: want PNG, JPEG, GIF, BMP or WebP`:              im.ReadImage("f", strings.NewReader("PK"), ignore),
 	} {
 		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "<nil>", "null"), want) {
 			t.Errorf("got %v, want %s", err, want)
