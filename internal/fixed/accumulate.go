@@ -26,6 +26,31 @@ const block = 2048
 // Several gradients in one call pass acc through the memory once. All have the length of acc; scale is in [MinScale,
 // MaxScale]. When the result has NonFinite or TooLarge, acc is of no use any more in this attempt.
 func Accumulate(acc []int64, fresh bool, scale int, grads ...[]float32) Flags {
+	return each(acc, scale, grads, func(lo, hi int) uint32 { return accumulate(acc[lo:hi], fresh, scale, grads, lo) })
+}
+
+// AccumulateLast is Accumulate, of the last gradients, and Float32 of what acc would be then:
+//
+//	for i := range acc { dst[i] = float32((acc[i] + sum over g of roundToEven(g[i] * 2^scale)) * 2^-scale) }
+//
+// The sums do not leave the cache: what acc holds afterwards is of no use.
+func AccumulateLast(dst []float32, acc []int64, fresh bool, scale int, grads ...[]float32) Flags {
+	if len(dst) != len(acc) {
+		panic("fixed: accumulate: lengths differ")
+	}
+	return each(acc, scale, grads, func(lo, hi int) uint32 {
+		part := acc[lo:hi]
+		if fresh {
+			part = acc[:hi-lo]
+		}
+		bits := accumulate(part, fresh, scale, grads, lo)
+		Float32(dst[lo:hi], part, scale)
+		return bits
+	})
+}
+
+// each calls add for every block of acc, and tells how large what it added was.
+func each(acc []int64, scale int, grads [][]float32, add func(lo, hi int) (bits uint32)) Flags {
 	for _, g := range grads {
 		if len(acc) != len(g) {
 			panic("fixed: accumulate: lengths differ")
@@ -33,7 +58,7 @@ func Accumulate(acc []int64, fresh bool, scale int, grads ...[]float32) Flags {
 	}
 	var bits uint32
 	for lo := 0; lo < len(acc); lo += block {
-		bits = max(bits, accumulate(acc[lo:min(lo+block, len(acc))], fresh, scale, grads, lo))
+		bits = max(bits, add(lo, min(lo+block, len(acc))))
 	}
 	return magnitude(float64(math.Float32frombits(bits)) * math.Ldexp(1, scale))
 }

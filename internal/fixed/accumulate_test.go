@@ -161,3 +161,36 @@ func TestAnyOrderGivesTheSameSum(t *testing.T) {
 		}
 	}
 }
+
+// TestAccumulateLast compares it with Accumulate and Float32.
+func TestAccumulateLast(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, n := range []int{0, 1, 7, 2048, 5003} {
+		for many := range 5 {
+			grads := make([][]float32, many)
+			for i := range grads {
+				grads[i] = make([]float32, n)
+				for j := range grads[i] {
+					grads[i][j] = float32(r.NormFloat64())
+				}
+			}
+			for _, fresh := range []bool{false, true} {
+				acc, got, want := make([]int64, n), make([]float32, n), make([]float32, n)
+				for i := range acc {
+					acc[i] = int64(r.Uint64() >> 25)
+				}
+				other := append([]int64(nil), acc...)
+				f := fixed.Accumulate(other, fresh, 30, grads...)
+				fixed.Float32(want, other, 30)
+				if g := fixed.AccumulateLast(got, acc, fresh, 30, grads...); g != f {
+					t.Errorf("%d gradients of %d: flags %b, want %b", many, n, g, f)
+				}
+				for i := range want {
+					if got[i] != want[i] {
+						t.Fatalf("%d gradients of %d, fresh %v: element %d is %x, want %x", many, n, fresh, i, got[i], want[i])
+					}
+				}
+			}
+		}
+	}
+}

@@ -92,6 +92,14 @@ func TestFixedToFloat(t *testing.T) {
 		for range 1001 {
 			acc = append(acc, int64(s.Uint64())>>s.IntN(64))
 		}
+		for shift := range 64 { // many of a size
+			for range 17 {
+				acc = append(acc, int64(s.Uint64())>>shift)
+			}
+		}
+		for range 8 {
+			acc = append(acc, 1<<51-1, -1<<51, 0, 7)
+		}
 		dst := make([]float32, len(acc))
 		FixedToFloat(dst, acc, scale)
 		for i, v := range acc {

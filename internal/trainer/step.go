@@ -141,7 +141,7 @@ func (r *reduction) attempt(attempt uint32) error {
 		r.flags[p].Store(0)
 	}
 	member := r.members[r.rank]
-	r.task.sums.begin(r.scales, int(member.SegmentFrom))
+	r.task.sums.begin(r.scales, int(member.SegmentFrom), int(member.SegmentTo-member.SegmentFrom), len(r.members) == 1)
 	defer context.AfterFunc(r.ops, r.task.sums.abort)()
 	left := newCountdown(r.task, int(member.SegmentTo-member.SegmentFrom))
 	watch := startWatch(r.ring)

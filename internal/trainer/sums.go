@@ -11,8 +11,9 @@ import (
 
 // sums adds up gradients: those of this member's micro-batches, then over all members into task.sum.
 type sums interface {
-	// begin prepares for an attempt with these scales; from is this member's first micro-batch.
-	begin(scales fixed.Scales, from int)
+	// begin prepares for an attempt with these scales, in which this member, alone or not, adds n micro-batches from
+	// from on.
+	begin(scales fixed.Scales, from, n int, alone bool)
 	// add adds the gradients of parameter p in micro-batches m, m+1, ... Cores call it at the same time.
 	add(p, m int, grads [][]float32) fixed.Flags
 	// reduce completes a bucket, to which all of this member's micro-batches have been added.
@@ -49,18 +50,20 @@ type exactSums struct {
 	acc    []int64
 	scales fixed.Scales
 	parts  []part // per parameter
+	n      int    // micro-batches of this member
+	whole  bool   // whoever adds the last one completes the sum: there are no others to add theirs
 }
 
 // part is a parameter's part of the accumulators.
 type part struct {
 	mu    sync.Mutex
-	begun bool // the accumulators hold something of this attempt
+	added int // micro-batches of this attempt that are in the accumulators
 }
 
-func (s *exactSums) begin(scales fixed.Scales, _ int) {
-	s.scales = scales
+func (s *exactSums) begin(scales fixed.Scales, _, n int, alone bool) {
+	s.scales, s.n, s.whole = scales, n, alone && !s.short
 	for p := range s.parts {
-		s.parts[p].begun = false
+		s.parts[p].added = 0
 	}
 }
 
@@ -73,14 +76,21 @@ func (s *exactSums) add(p, _ int, grads [][]float32) fixed.Flags {
 	q, part := s.task.params[p], &s.parts[p]
 	part.mu.Lock()
 	defer part.mu.Unlock()
-	fresh := !part.begun
-	part.begun = true
-	return fixed.Accumulate(s.acc[q.Off:q.Off+q.Len], fresh, int(s.scales[p]), grads...)
+	fresh := part.added == 0
+	part.added += len(grads)
+	acc, scale := s.acc[q.Off:q.Off+q.Len], int(s.scales[p])
+	if s.whole && part.added == s.n {
+		return fixed.AccumulateLast(s.task.sum[q.Off:q.Off+q.Len], acc, fresh, scale, grads...)
+	}
+	return fixed.Accumulate(acc, fresh, scale, grads...)
 }
 
 func (s *exactSums) reduce(ctx context.Context, r *ring.Ring, op ring.Op, b bucket) error {
+	if s.whole {
+		return nil
+	}
 	for p := b.first; p <= b.last; p++ {
-		if q := s.task.params[p]; !s.parts[p].begun { // this member has no micro-batch
+		if q := s.task.params[p]; s.parts[p].added == 0 { // this member has no micro-batch
 			clear(s.acc[q.Off : q.Off+q.Len])
 		}
 	}
@@ -120,7 +130,7 @@ type floatSums struct {
 	aborted bool // under mu
 }
 
-func (s *floatSums) begin(_ fixed.Scales, from int) {
+func (s *floatSums) begin(_ fixed.Scales, from, _ int, _ bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.first, s.aborted = from, false

@@ -75,9 +75,8 @@ func fixedAccumulate(a *asm, name string, grads ...string) {
 	a.op("RET")
 }
 
-// fixedToFloat does four elements at a time. n is a multiple of 4. A number with more than 53 bits loses the last 11 of
-// them for one that says whether they were all 0; then it is a float64 exactly: its upper and lower halves are set
-// into the mantissas of numbers of a fixed size, whose difference is the number.
+// fixedToFloat does eight elements at a time where all of them are of 52 bits, with the sign: 1.5 * 2^52 plus such an
+// integer has it in its mantissa, and the fused product and difference leave it alone. Others go by four.
 func fixedToFloat(a *asm) {
 	a.hand("fixedToFloatAVX2", "(dst *float32, acc *int64, n int, factor float64)", 32)
 	a.op("MOVQ", "dst+0(FP)", "DI")
@@ -88,10 +87,44 @@ func fixedToFloat(a *asm) {
 		a.op("VMOVUPS", a.constant64(c), y(14-i))
 	}
 	a.op("VPXOR", "Y8", "Y8", "Y8")
-	loop, done := a.label("loop"), a.label("done")
+	a.op("VMOVUPS", a.constant64(1<<51), "Y7")
+	a.op("VMOVUPS", a.constant64(0xfff0000000000000), "Y6")
+	a.op("VMULPD", a.constant64(0x4338000000000000), "Y15", "Y5")
+	loop, four, done := a.label("loop"), a.label("four"), a.label("done")
 	a.at(loop)
+	a.op("CMPQ", "CX", "$8")
+	a.op("JLT", four)
+	a.op("VPADDQ", mem(0, "SI"), "Y7", "Y0")
+	a.op("VPADDQ", mem(32, "SI"), "Y7", "Y1")
+	a.op("VPOR", "Y0", "Y1", "Y2")
+	a.op("VPTEST", "Y6", "Y2")
+	a.op("JNE", four)
+	for h := range 2 {
+		a.op("VPOR", "Y11", y(h), y(h))
+		a.op("VFMSUB213PD", "Y5", "Y15", y(h))
+		a.op("VCVTPD2PSY", y(h), x(h))
+		a.op("VMOVUPS", x(h), mem(16*h, "DI"))
+	}
+	a.op("ADDQ", "$64", "SI")
+	a.op("ADDQ", "$32", "DI")
+	a.op("SUBQ", "$8", "CX")
+	a.op("JMP", loop)
+	a.at(four)
 	a.op("SUBQ", "$4", "CX")
 	a.op("JLT", done)
+	a.longToFloat()
+	a.op("ADDQ", "$32", "SI")
+	a.op("ADDQ", "$16", "DI")
+	a.op("JMP", loop)
+	a.at(done)
+	a.op("VZEROUPPER")
+	a.op("RET")
+}
+
+// longToFloat does four elements of any size. A number with more than 53 bits loses the last 11 of them for one that says
+// whether they were all 0; then it is a float64 exactly: its upper and lower halves are set into the mantissas of numbers
+// of a fixed size, whose difference is the number.
+func (a *asm) longToFloat() {
 	a.op("VMOVDQU", mem(0, "SI"), "Y0")
 	a.op("VPADDQ", "Y14", "Y0", "Y1")
 	a.op("VPSRLQ", "$54", "Y1", "Y1")
@@ -110,12 +143,6 @@ func fixedToFloat(a *asm) {
 	a.op("VMULPD", "Y15", "Y2", "Y2")
 	a.op("VCVTPD2PSY", "Y2", "X2")
 	a.op("VMOVUPS", "X2", mem(0, "DI"))
-	a.op("ADDQ", "$32", "SI")
-	a.op("ADDQ", "$16", "DI")
-	a.op("JMP", loop)
-	a.at(done)
-	a.op("VZEROUPPER")
-	a.op("RET")
 }
 
 // packBits returns which bits differ from the sign bit in any of n integers, a multiple of 4.
