@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,12 +47,12 @@ who has it can be anybody.`,
 func (a *app) certsInitCommand() *cobra.Command {
 	var f certsFlags
 	cmd := &cobra.Command{
-		Use:   "init [ROLE/NAME...]",
+		Use:   "init [ROLE/NAME[=HOST,...]...]",
 		Short: "Make a certificate authority, and certificates of it",
 		Long: `Makes a certificate authority in --dir, and certificates for the identities that are named. Files that are there are not
 replaced, unless --force says so; with --keep those that are good stay, so that it can be run again at every start.`,
 		Example: `  lockstep certs init
-  lockstep certs init --dir /etc/lockstep/certs --host lockstep.example coordinator/a worker/w admin/me`,
+  lockstep certs init --dir /etc/lockstep/certs coordinator/a=a.example worker/w admin/me`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.issueCerts(cmd, &f, args, true)
 		},
@@ -62,13 +65,14 @@ replaced, unless --force says so; with --keep those that are good stay, so that 
 func (a *app) certsIssueCommand() *cobra.Command {
 	var f certsFlags
 	cmd := &cobra.Command{
-		Use:   "issue ROLE/NAME...",
+		Use:   "issue ROLE/NAME[=HOST,...]...",
 		Short: "Make certificates of an authority that \"certs init\" has made",
 		Long: `Makes a key and a certificate for each identity, in a folder of its name in --dir together with the authority's certificate:
 all that a process needs, to be copied to its machine. Roles are coordinator, worker, nats, reader, user and admin. Workers may
-share a certificate, and so may coordinators.`,
+share a certificate, and so may coordinators. Browsers look at a host's name, processes do not: =HOST,... tells names or IP
+addresses under which browsers reach this process, --host of all.`,
 		Example: `  lockstep certs issue worker/w2 reader/dashboard
-  lockstep certs issue coordinator/a --host a.example --host 192.0.2.1     # for browsers, which look at the host's name
+  lockstep certs issue coordinator/a=a.example,192.0.2.1
   lockstep certs issue coordinator/a --force                               # renew; the coordinator reads it by itself`,
 		Args: wants("ROLE/NAME..."),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.issueCerts(cmd, &f, args, false) },
@@ -79,7 +83,7 @@ share a certificate, and so may coordinators.`,
 func (f *certsFlags) add(cmd *cobra.Command) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Dir, "dir", "certs", "`DIR` of the authority and of what it issues")
-	flags.StringSliceVar(&f.Hosts, "host", nil, "a host's `NAME` or IP address under which browsers reach the processes; may be repeated")
+	flags.StringSliceVar(&f.Hosts, "host", nil, "a host's `NAME` or IP address under which browsers reach the processes, all of them; may be repeated")
 	flags.IntVar(&f.days, "days", int(certs.Validity/day), "certificates are good for `N` days")
 	flags.BoolVar(&f.Force, "force", false, "replace what is there")
 	return cmd
@@ -92,13 +96,9 @@ func (a *app) issueCerts(cmd *cobra.Command, f *certsFlags, args []string, init 
 	if f.days < 1 {
 		return usageErrorf(cmd, "--days %d: want at least 1", f.days)
 	}
-	var all []certs.Identity
-	for _, arg := range args {
-		who, err := certs.ParseIdentity(arg)
-		if err != nil {
-			return usageErrorf(cmd, "%w", err)
-		}
-		all = append(all, who)
+	all, err := parseHolders(args)
+	if err != nil {
+		return usageErrorf(cmd, "%w", err)
 	}
 	if init {
 		made, err := f.Init(f.name)
@@ -107,14 +107,39 @@ func (a *app) issueCerts(cmd *cobra.Command, f *certsFlags, args []string, init 
 		}
 		a.said(made, "authority", filepath.Join(f.Dir, certs.CAFile))
 	}
-	for _, who := range all {
-		dir, made, err := f.Issue(who)
+	for _, h := range all {
+		dir, made, err := f.Issue(h.Identity, h.hosts...)
 		if err != nil {
 			return explainCerts(err)
 		}
-		a.said(made, who.String(), filepath.Join(dir, certs.CertFile))
+		a.said(made, h.String(), filepath.Join(dir, certs.CertFile))
 	}
 	return nil
+}
+
+// holder is who gets a certificate, and where browsers find it.
+type holder struct {
+	certs.Identity
+	hosts []string
+}
+
+// parseHolders reads ROLE/NAME[=HOST,...].
+func parseHolders(args []string) (all []holder, err error) {
+	for _, arg := range args {
+		name, list, given := strings.Cut(arg, "=")
+		h := holder{}
+		if h.Identity, err = certs.ParseIdentity(name); err != nil {
+			return nil, err
+		}
+		if given {
+			h.hosts = strings.Split(list, ",")
+		}
+		if slices.Contains(h.hosts, "") {
+			return nil, fmt.Errorf("%q: want hosts behind the =, separated by commas; one is empty", arg)
+		}
+		all = append(all, h)
+	}
+	return all, nil
 }
 
 func (a *app) said(made bool, what, path string) {

@@ -39,6 +39,8 @@ func TestBadUsage(t *testing.T) {
 		"missing file argument":   {"job validate", []string{"FILE is missing"}},
 		"extra argument":          {"job status a b", []string{`unexpected argument "b"`}},
 		"argument of none":        {"job list a", []string{`unexpected argument "a"`}},
+		"no identity":             {"certs init worker", []string{`identity "worker": want a name`}},
+		"empty host":              {"certs init worker/w=a,", []string{`"worker/w=a,": want hosts`}},
 		"bad address":             {"job list --addr http://a:1", []string{`address "http://a:1": want host:port`}},
 		"no address":              {"job list --addr ,", []string{"no coordinator's address is given"}},
 		"unknown shell":           {"completion tcsh", []string{`unknown shell "tcsh": want one of bash, fish, powershell, zsh`}},

@@ -201,6 +201,12 @@ func TestFolder(t *testing.T) {
 	if after, err := os.ReadFile(files.Cert); err != nil || string(after) == string(before) {
 		t.Errorf("it was not replaced: %v", err)
 	}
+	for _, hosts := range [][]string{{"a.example", "192.0.2.1"}, {"a.example"}, {"a.example", "b.example"}} {
+		f := Folder{Dir: dir, Keep: true, Validity: 365 * 24 * time.Hour, Hosts: hosts[:1]}
+		if _, made, err := f.Issue(Identity{Worker, "w"}, hosts[1:]...); made == (len(hosts) == 1) || err != nil {
+			t.Errorf("for hosts %v: made: %v, %v", hosts, made, err)
+		}
+	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".new*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -42,28 +43,35 @@ func (f Folder) authority() (*CA, error) {
 	return LoadCA(filepath.Join(f.Dir, CAFile), filepath.Join(f.Dir, CAKeyFile))
 }
 
-// Issue makes a certificate for an identity, unless it is to be kept, and returns its folder.
-func (f Folder) Issue(who Identity) (dir string, made bool, err error) {
-	dir = filepath.Join(f.Dir, who.Name)
+// Issue makes a certificate for an identity, unless it is to be kept, and returns its folder. It is good in browsers for
+// these hosts, beside those of the folder.
+func (f Folder) Issue(who Identity, hosts ...string) (dir string, made bool, err error) {
+	dir, hosts = filepath.Join(f.Dir, who.Name), slices.Concat(f.Hosts, hosts)
 	ca, err := f.authority()
 	if err != nil {
 		return dir, false, err
 	}
-	if f.Keep && ca.stillGood(dir, who) {
+	if f.Keep && ca.stillGood(dir, who, hosts) {
 		return dir, false, nil
 	}
 	return dir, true, ca.SaveIdentity(dir, func(public crypto.PublicKey) (*x509.Certificate, error) {
-		return ca.Issue(who, f.Hosts, public, f.Validity)
+		return ca.Issue(who, hosts, public, f.Validity)
 	}, f.Force || f.Keep)
 }
 
-// stillGood reports whether a folder has a certificate of this authority for the identity that lasts for a while.
-func (a *CA) stillGood(dir string, who Identity) bool {
+// stillGood reports whether a folder has a certificate of this authority for the identity and the hosts that lasts for a
+// while.
+func (a *CA) stillGood(dir string, who Identity, hosts []string) bool {
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	own, err := readOwn(filepath.Join(dir, CertFile), filepath.Join(dir, KeyFile), roots)
 	if err != nil {
 		return false
+	}
+	for _, h := range hosts {
+		if own.Leaf.VerifyHostname(h) != nil {
+			return false
+		}
 	}
 	is, err := IdentityOf(own.Leaf)
 	return err == nil && is == who && time.Until(own.Leaf.NotAfter) > keepFor
