@@ -71,6 +71,7 @@ func (a *app) startCluster(ctx context.Context, dir string, f embeddedFlags, lis
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
+	flagenv.LimitHeap()
 	c, err := embed.Start(ctx, embed.Config{
 		Coordinators: f.coordinators, Workers: f.workers, Memory: int64(f.memory), S3: objectStore(), DataRoots: source.Roots(f.roots), DataDir: dir, Listen: listen, HTTP: http, Log: log, Telemetry: watched,
 	})
