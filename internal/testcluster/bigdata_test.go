@@ -141,7 +141,7 @@ func TestLargerThanMemory(t *testing.T) {
 }
 
 // bigSteps is how many steps a rate is taken from.
-const bigSteps = 1500
+const bigSteps = 4000
 
 // bigRate trains on the data in a folder, and returns how many records a second that was.
 func (c *Cluster) bigRate(name, dir string) float64 {
