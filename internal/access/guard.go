@@ -145,7 +145,7 @@ func (g *Guard) Worker(info credentials.AuthInfo) error {
 // HTTP guards a handler.
 func (g *Guard) HTTP(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rule := overHTTP(r)
+		rule := ruleOf(r.Method, r.URL.Path)
 		if rule.open || g.Plain {
 			next.ServeHTTP(w, r)
 			return

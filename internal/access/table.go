@@ -128,31 +128,34 @@ type path struct {
 	rule   rule
 }
 
+// jobsPath is where jobs are listed and submitted.
+const jobsPath = "/api/v1/jobs"
+
 // paths are looked through in order.
 var paths = []path{
 	{http.MethodGet, "/healthz", open()},
 	{http.MethodGet, "/readyz", open()},
 	{http.MethodGet, "/metrics", to(readers...)},
+	{http.MethodGet, "/api/v1/whoami", open()}, // tells a caller about itself alone
 	{http.MethodGet, "/api/v1/", to(readers...)},
-	{http.MethodPost, "/api/v1/jobs", changes(users...)},
-	{http.MethodPost, "/api/v1/jobs/", changes(users...)},
+	{http.MethodPost, jobsPath, changes(users...)},
+	{http.MethodPost, jobsPath + "/", changes(users...)},
 	{"", "/api/", changes(admins...)},
 	{"", "/debug/", changes(admins...)},
 	// The page itself is the same text everywhere: it asks for a token, and what it shows is under /api/.
 	{http.MethodGet, "/", open()},
 }
 
-// overHTTP is the rule for a request.
-func overHTTP(r *http.Request) rule {
+// ruleOf is the rule for a request over HTTP.
+func ruleOf(method, path string) rule {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	for _, p := range paths {
-		method := r.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
-		}
 		if p.method != "" && p.method != method {
 			continue
 		}
-		if r.URL.Path == p.prefix || strings.HasSuffix(p.prefix, "/") && strings.HasPrefix(r.URL.Path, p.prefix) {
+		if path == p.prefix || strings.HasSuffix(p.prefix, "/") && strings.HasPrefix(path, p.prefix) {
 			return p.rule
 		}
 	}

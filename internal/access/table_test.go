@@ -1,7 +1,6 @@
 package access
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -59,14 +58,14 @@ func TestWhoMayDoMore(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	for request, least := range map[string]certs.Role{
-		"GET /healthz": "", "HEAD /readyz": "", "GET /": "", "GET /app.js": "",
+		"GET /healthz": "", "HEAD /readyz": "", "GET /": "", "GET /app.js": "", "GET /api/v1/whoami": "",
 		"GET /api/v1/jobs": certs.Reader, "GET /metrics": certs.Reader, "GET /api/v1/changes": certs.Reader,
 		"POST /api/v1/jobs": certs.User, "POST /api/v1/jobs/x/cancel": certs.User,
-		"DELETE /api/v1/jobs/x": certs.Admin, "POST /": certs.Admin, "GET /debug/pprof/": certs.Admin, "GET /api/v2/x": certs.Admin,
+		"DELETE /api/v1/jobs/x": certs.Admin, "POST /": certs.Admin, "POST /api/v1/whoami": certs.Admin, "GET /debug/pprof/": certs.Admin, "GET /api/v2/x": certs.Admin,
 		"POST /healthz": certs.Admin, "PUT /metrics": certs.Admin,
 	} {
 		method, path, _ := strings.Cut(request, " ")
-		r := overHTTP(httptest.NewRequest(method, path, nil))
+		r := ruleOf(method, path)
 		if r.open != (least == "") {
 			t.Errorf("%s: open is %v", request, r.open)
 		}

@@ -60,7 +60,7 @@ func parseToken(text string) (id string, hash [sha256.Size]byte, ok bool) {
 	return id, sha256.Sum256(b), true
 }
 
-var errToken = errors.New("the token is unknown, was revoked or is over")
+var errToken = errors.New("the token is unknown, was revoked or has expired")
 
 // holder is whose token it is.
 func (g *Guard) holder(text string) (certs.Identity, error) {

@@ -52,6 +52,7 @@ func TestTokensOverHTTP(t *testing.T) {
 		{"join", "GET", "/api/v1/jobs", "Bearer " + worker, 403},
 		{"basic", "GET", "/api/v1/jobs", "Basic " + reader, 401},
 		{"health", "GET", "/healthz", "", 200},
+		{"who", "GET", "/api/v1/whoami", "", 200},
 	} {
 		q := httptest.NewRequest(c.method, c.path, nil)
 		if c.authorization != "" {
@@ -61,6 +62,35 @@ func TestTokensOverHTTP(t *testing.T) {
 		h.ServeHTTP(out, q)
 		if out.Code != c.want {
 			t.Errorf("%s: %d, want %d: %s", c.name, out.Code, c.want, out.Body)
+		}
+	}
+}
+
+// TestVisitor: a page learns whether it has to ask for a token, and what its reader may do, from what was shown alone.
+func TestVisitor(t *testing.T) {
+	reader, r := newToken(t, certs.Reader, time.Time{})
+	user, u := newToken(t, certs.User, time.Time{})
+	late, l := newToken(t, certs.Admin, time.Now().Add(-time.Second))
+	worker, w := newToken(t, Join, time.Time{})
+	guard := guardOf(r, u, l, w)
+	for name, c := range map[string]struct {
+		guard *Guard
+		token string
+		want  Visitor
+	}{
+		"nobody":  {guard, "", Visitor{Guarded: true}},
+		"reader":  {guard, reader, Visitor{Guarded: true, Role: "reader", Name: "n", MayRead: true}},
+		"user":    {guard, user, Visitor{Guarded: true, Role: "user", Name: "n", MayRead: true, MayChange: true}},
+		"expired": {guard, late, Visitor{Guarded: true, Problem: errToken.Error()}},
+		"join":    {guard, worker, Visitor{Guarded: true, Role: "join", Name: "n", Problem: "join/n may not see this page: that takes the role reader, user or admin"}},
+		"plain":   {&Guard{Plain: true}, late, Visitor{MayRead: true, MayChange: true}},
+	} {
+		q := httptest.NewRequest("GET", "/api/v1/whoami", nil)
+		if c.token != "" {
+			q.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		if got := c.guard.Visitor(q); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
 }

@@ -21,6 +21,7 @@ func (n *Node) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", n.serveReady)
+	mux.HandleFunc("GET /api/v1/whoami", func(w http.ResponseWriter, r *http.Request) { n.writeJSON(w, n.guard.Visitor(r)) })
 	mux.HandleFunc("GET /api/v1/jobs", n.serveJobs)
 	mux.HandleFunc("GET /api/v1/jobs/{job}", n.ofJob(func(j *lockstepv1.Job, _ *http.Request) any { return job.DetailOf(j) }))
 	mux.HandleFunc("GET /api/v1/jobs/{job}/metrics", n.ofJob(func(j *lockstepv1.Job, _ *http.Request) any {

@@ -221,17 +221,6 @@ func (h *house) tokens() map[string]ticket {
 	return out
 }
 
-func (h *house) token(role certs.Role, expires time.Time) string {
-	text, made, err := access.NewToken("t", role, expires)
-	if err == nil {
-		_, err = h.Client.CreateToken(h.context(), &lockstepv1.CreateTokenRequest{Token: made})
-	}
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return text
-}
-
 // shake connects, says something that means nothing to anybody, and returns how the connection ends.
 func (h *house) shake(address string, c *tls.Config) error {
 	conn, err := net.Dial("tcp", address)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -35,7 +36,7 @@ func openBrowser(t *testing.T, c *Cluster) *browser {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1200, 1000))
 	ctx, cancel := chromedp.NewExecAllocator(c.context(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {})) // of what it does not know; actions return their errors
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.listen)
@@ -48,10 +49,24 @@ func (b *browser) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		b.errors = append(b.errors, e.ExceptionDetails.Error())
+	case *log.EventEntryAdded: // such as what the page's policy forbids; that a request fails is none of the page's errors
+		if e.Entry.Level == log.LevelError && e.Entry.Source != log.SourceNetwork {
+			b.errors = append(b.errors, e.Entry.Text)
+		}
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
 			b.errors = append(b.errors, fmt.Sprint(e.Args))
 		}
+	}
+}
+
+// quiet fails the test if the page wrote or threw errors.
+func (b *browser) quiet() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errors) > 0 {
+		b.t.Errorf("the page has errors: %q", b.errors)
 	}
 }
 
@@ -137,9 +152,5 @@ func TestPage(t *testing.T) {
 	if width > 390 {
 		t.Errorf("on a screen of 390 pixels the page is %d wide", width)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.errors) > 0 {
-		t.Errorf("the page has errors: %q", b.errors)
-	}
+	b.quiet()
 }

@@ -1,5 +1,6 @@
 // The frame: which page is shown, and when it is drawn anew.
-import { ask, el } from "./lib.js";
+import { el } from "./lib.js";
+import { ask, enter, hasToken, leave, listen, me } from "./session.js";
 import { jobsPage } from "./jobs.js";
 import { jobPage } from "./job.js";
 import { comparePage } from "./compare.js";
@@ -63,13 +64,29 @@ async function move() {
   }
 }
 
-// follow draws at every change of the cluster's state.
-function follow() {
-  const stream = new EventSource("/api/v1/changes");
-  stream.onmessage = () => { learn().catch(() => {}); draw(); };
-  stream.onerror = () => setTimeout(() => { if (stream.readyState !== EventSource.OPEN) move(); }, 1500);
+// pause lets a second pass.
+const pause = () => new Promise((done) => { setTimeout(done, 1000); });
+
+// follow draws at every change of the cluster's state, and looks for another coordinator when this one does not answer.
+async function follow() {
+  for (;;) {
+    let open = false;
+    try {
+      await enter();
+      await listen("/api/v1/changes", () => { open = true; }, () => { learn().catch(() => {}); draw(); });
+    } catch { /* it is tried again */ }
+    if (!open) await move();
+    await pause();
+  }
 }
 
-addEventListener("hashchange", () => { show(); main.focus(); });
-show();
+// greet shows what its reader may do, and who that is.
+function greet() {
+  document.querySelector('nav a[href="#/submit"]').hidden = !me.may_change;
+  document.getElementById("who").replaceChildren(...(me.guarded ? [`${me.name} (${me.role}) `] : []),
+    ...(hasToken() ? [el("button", { onclick: leave }, "Sign out")] : []));
+}
+
+addEventListener("hashchange", () => { if (page) show(); main.focus(); });
+addEventListener("entered", () => { greet(); show(); });
 follow();

@@ -1,5 +1,6 @@
 // Coordinators and workers.
-import { ago, ask, card, el, number, table, tile } from "./lib.js";
+import { ago, card, el, number, table, tile } from "./lib.js";
+import { ask } from "./session.js";
 
 // behind is a coordinator's position in the log, and how far that is from what is committed.
 function behind(c, x) {

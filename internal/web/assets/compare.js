@@ -1,5 +1,6 @@
 // The curves of several jobs in one chart.
-import { ask, card, el } from "./lib.js";
+import { card, el } from "./lib.js";
+import { ask } from "./session.js";
 import { chart } from "./chart.js";
 
 export function comparePage() {

@@ -1,5 +1,6 @@
 // One job.
-import { ago, ask, bytes, card, clock, colors, el, number, state, table, tile } from "./lib.js";
+import { ago, bytes, card, clock, colors, el, number, state, table, tile } from "./lib.js";
+import { ask, me } from "./session.js";
 import { chart } from "./chart.js";
 import { ring } from "./ring.js";
 import { timeline } from "./timeline.js";
@@ -27,7 +28,7 @@ export function jobPage(id) {
 function headOf(j, path) {
   const total = j.total_steps || 1;
   return [
-    el("div", { class: "bar" }, el("h1", {}, j.id), state(j.state), ...(ended(j) ? [] : actions(j, path))),
+    el("div", { class: "bar" }, el("h1", {}, j.id), state(j.state), ...(ended(j) || !me.may_change ? [] : actions(j, path))),
     j.reason && el("p", {}, j.reason),
     el("progress", { max: total, value: j.step, style: "width: 100%", "aria-label": "steps done" }),
     el("div", { class: "tiles" },

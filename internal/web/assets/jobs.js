@@ -1,5 +1,6 @@
 // The list of jobs.
-import { ask, card, el, number, state, table } from "./lib.js";
+import { card, el, number, state, table } from "./lib.js";
+import { ask, me } from "./session.js";
 
 export function jobsPage() {
   const root = el("div");
@@ -8,8 +9,8 @@ export function jobsPage() {
 
 function list(jobs) {
   if (!jobs.length) {
-    return card("", el("p", {}, "There are no jobs yet. ", el("a", { href: "#/submit" }, "Submit one"), " or type ",
-      el("code", {}, "lockstep job submit job.yaml"), "."));
+    return card("", el("p", {}, "There are no jobs yet. ", me.may_change && [el("a", { href: "#/submit" }, "Submit one"), " or type ",
+      el("code", {}, "lockstep job submit job.yaml"), "."]));
   }
   return card("", table(["Job", "State", "Step", "Epoch", "Workers", "Samples/s", "Loss", "Reason"], jobs.toReversed().map((j) => [
     el("a", { href: `#/job/${encodeURIComponent(j.id)}` }, j.id), state(j.state), number(j.step), number(j.epoch), j.workers,

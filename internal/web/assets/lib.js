@@ -1,4 +1,4 @@
-// What all pages share: elements, words for numbers, and requests.
+// What all pages share: elements, and words for numbers.
 
 // el makes an element: attributes, then children; on* attributes are listeners.
 export function el(tag, attributes = {}, ...children) {
@@ -54,13 +54,6 @@ export function ago(time) {
 }
 
 export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
-
-// ask returns the coordinator's answer as an object; an error has its text.
-export async function ask(path, options) {
-  const r = await fetch(path, options);
-  if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
-  return r.json();
-}
 
 // colors for curves and workers, told apart by eyes of all kinds on light and dark ground.
 export const colors = ["#2a78d6", "#e0701a", "#1b9e6b", "#b8449a", "#8a6d00", "#6558d3", "#d03b3b", "#3a8ea5"];

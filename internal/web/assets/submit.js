@@ -1,7 +1,12 @@
 // A form for a new job.
-import { ask, card, el } from "./lib.js";
+import { card, el } from "./lib.js";
+import { ask, me } from "./session.js";
 
 export function submitPage() {
+  return me.may_change ? form() : { root: el("p", { class: "error" }, `${me.role}/${me.name} may not submit jobs: that takes the role user or admin`), async draw() {} };
+}
+
+function form() {
   const text = el("textarea", { "aria-label": "specification", spellcheck: "false", placeholder: "apiVersion: lockstep/v1\nkind: TrainJob\n..." });
   const wrong = el("div", { class: "error", role: "alert" });
   const file = el("input", { type: "file", "aria-label": "file", accept: ".yaml,.yml", onchange: async () => { text.value = await file.files[0].text(); } });
