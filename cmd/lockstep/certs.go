@@ -29,6 +29,7 @@ func (a *app) certsCommand() *cobra.Command {
 encrypted and authenticated (mutual TLS 1.3), and who may do what follows from the role in the certificate:
 
   coordinator   a coordinator          worker   a worker          nats    a NATS server of its own
+  serve         a model server, with "serve --serve-tls-cert"; it may do nothing in the cluster
   reader        sees jobs and events   user     also submits and changes jobs
   admin         also moves the leader, takes and restores snapshots, makes tokens
 
@@ -68,7 +69,7 @@ func (a *app) certsIssueCommand() *cobra.Command {
 		Use:   "issue ROLE/NAME[=HOST,...]...",
 		Short: "Make certificates of an authority that \"certs init\" has made",
 		Long: `Makes a key and a certificate for each identity, in a folder of its name in --dir together with the authority's certificate:
-all that a process needs, to be copied to its machine. Roles are coordinator, worker, nats, reader, user and admin. Workers may
+all that a process needs, to be copied to its machine. Roles are coordinator, worker, nats, serve, reader, user and admin. Workers may
 share a certificate, and so may coordinators. Browsers look at a host's name, processes do not: =HOST,... tells names or IP
 addresses under which browsers reach this process, --host of all.`,
 		Example: `  lockstep certs issue worker/w2 reader/dashboard

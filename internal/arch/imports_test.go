@@ -80,7 +80,7 @@ var allowed = map[string]string{
 	"internal/export/torch": "internal/export internal/model",
 	"internal/bundle":       "internal/artifact internal/ckpt internal/dataset internal/export internal/model internal/spec",
 	"internal/infer":        "internal/bundle internal/spec internal/dataset internal/kernel internal/kernel/f64 internal/model internal/picture internal/rng",
-	"internal/serve":        "internal/dataset internal/infer",
+	"internal/serve":        "internal/certs internal/dataset internal/infer",
 	"internal/tfevents":     "",
 	"internal/testpython":   "",
 

@@ -13,22 +13,26 @@ import (
 // Role is what an identity may do.
 type Role string
 
-// The roles. Coordinators, workers and NATS servers are processes; the others are people and their programs, each with
+// The roles. Coordinators, workers, NATS and model servers are processes; the others are people and their programs, each with
 // all that the ones before it may do.
 const (
 	Coordinator Role = "coordinator"
 	Worker      Role = "worker"
 	NATS        Role = "nats"
+	Serve       Role = "serve" // a server of a model; nothing in the cluster is open to it
 	Reader      Role = "reader"
 	User        Role = "user"
 	Admin       Role = "admin"
 )
 
 // Roles are all that a certificate can have.
-var Roles = []Role{Coordinator, Worker, NATS, Reader, User, Admin}
+var Roles = []Role{Coordinator, Worker, NATS, Serve, Reader, User, Admin}
 
 // serves reports whether others connect to processes of the role.
-func (r Role) serves() bool { return r == Coordinator || r == Worker || r == NATS }
+func (r Role) serves() bool { return r == Coordinator || r == Worker || r == NATS || r == Serve }
+
+// Person reports whether the role is that of people and their programs.
+func (r Role) Person() bool { return r == Reader || r == User || r == Admin }
 
 // Identity is who somebody is.
 type Identity struct {

@@ -16,5 +16,8 @@
 // Records of requests that come together are computed together: a batch waits for more until it is full or its first
 // record has waited for long enough. What a record's prediction is does not depend on that.
 //
+// A Door says who may come in: who has a certificate of an authority, or a token; over HTTPS if it has a certificate of its
+// own. Health is open to everybody.
+//
 // Everything is bounded: bytes and records of a request, requests that wait (beyond it, 503), and the time of one (504).
 package serve

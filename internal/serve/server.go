@@ -29,6 +29,7 @@ type Config struct {
 	Body     int64         // bytes of a request, at most
 	Deadline time.Duration // of a request, from when it is read
 	Drain    time.Duration // for requests under way when the server ends
+	Door     *Door         // who may come in, and how; nil: everybody, over plain HTTP
 	Log      *slog.Logger
 }
 
@@ -61,7 +62,7 @@ func New(cfg Config) *Server {
 }
 
 // Handler answers requests.
-func (s *Server) Handler() http.Handler { return s.metrics.observe(s.mux) }
+func (s *Server) Handler() http.Handler { return s.metrics.observe(s.cfg.Door.guard(s.mux)) }
 
 // Close ends the workers. Closing twice is safe.
 func (s *Server) Close() { s.batch.close() }
@@ -71,8 +72,12 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: time.Minute + s.cfg.Deadline, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 16,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn)}
+	serve := srv.Serve
+	if srv.TLSConfig = s.cfg.Door.config(); srv.TLSConfig != nil {
+		serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- serve(l) }()
 	select {
 	case err := <-ended:
 		return err
