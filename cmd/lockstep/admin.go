@@ -54,6 +54,7 @@ func (a *app) transferCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "hand it to the coordinator `ID`; default: the one that is the furthest")
+	must(cmd.RegisterFlagCompletionFunc("to", a.completeCoordinators))
 	return a.remote(a.data(cmd))
 }
 

@@ -124,7 +124,7 @@ const (
 // data gives a command the flag for how it prints its data.
 func (a *app) data(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().VarP(&a.format, flagFormat, "o", "print as `FORMAT`: table, wide, json, yaml or name [$"+flagenv.Name(flagFormat)+"]")
-	must(cmd.RegisterFlagCompletionFunc(flagFormat, cobra.FixedCompletions(console.Formats, cobra.ShellCompDirectiveNoFileComp)))
+	oneOf(cmd, flagFormat, console.Formats...)
 	return cmd
 }
 

@@ -40,6 +40,7 @@ func (a *app) benchTrainCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&t.Model, "net", "mlp", "mlp, cnn or lstm")
+	oneOf(cmd, "net", "mlp", "cnn", "lstm")
 	f.IntVar(&t.Workers, "workers", 1, "start `N` workers")
 	f.IntVar(&t.Repeats, "repeats", 5, "run `N` times")
 	f.StringToStringVar(&t.Set, "set", nil, "set a value of the specification, `PATH=VALUE`")

@@ -239,24 +239,17 @@ result of a job. Chunks that nothing refers to any more are removed within half 
 		Args:              wants("CHECKPOINT..."),
 		ValidArgsFunction: a.completeCheckpoints,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-				for _, name := range args {
-					j, k, err := findCheckpoint(ctx, c, name)
-					if err != nil {
-						return err
-					}
-					if _, err := c.DeleteCheckpoint(ctx, &lockstepv1.DeleteCheckpointRequest{Job: j.Id, Checkpoint: k.Id}); err != nil {
-						return answer(err)
-					}
-					if _, err := fmt.Fprintln(a.out, k.Id); err != nil {
-						return err
-					}
+			return a.deleteAll(cmd, args, func(ctx context.Context, c *client.Client, name string) (string, error) {
+				j, k, err := findCheckpoint(ctx, c, name)
+				if err != nil {
+					return "", err
 				}
-				return nil
+				_, err = c.DeleteCheckpoint(ctx, &lockstepv1.DeleteCheckpointRequest{Job: j.Id, Checkpoint: k.Id})
+				return k.Id, answer(err)
 			})
 		},
 	}
-	return a.remote(cmd)
+	return a.data(a.remote(cmd))
 }
 
 // completeCheckpoints completes the ids of checkpoints, and the words for the best and the last of a job.

@@ -56,26 +56,74 @@ func (a *app) completeJobs(cmd *cobra.Command, args []string, prefix string) ([]
 	})
 }
 
+// completeWorkers completes the ids of workers.
+func (a *app) completeWorkers(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.ask(cmd, prefix, func(ctx context.Context, c *client.Client) (names []string, err error) {
+		r, err := c.ListWorkers(ctx, &lockstepv1.ListWorkersRequest{})
+		for _, w := range r.GetWorkers() {
+			names = append(names, w.Worker.Id)
+		}
+		return names, err
+	})
+}
+
+// completeCoordinators completes the ids of coordinators.
+func (a *app) completeCoordinators(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.ask(cmd, prefix, func(ctx context.Context, c *client.Client) (names []string, err error) {
+		r, err := c.GetStatus(ctx, &lockstepv1.GetStatusRequest{})
+		for _, x := range r.GetCoordinators() {
+			names = append(names, x.Coordinator.Id)
+		}
+		return names, err
+	})
+}
+
+// completeDatasets completes the names of datasets that were pushed.
+func (a *app) completeDatasets(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.ask(cmd, prefix, func(ctx context.Context, c *client.Client) (names []string, err error) {
+		r, err := c.ListDatasets(ctx, &lockstepv1.ListDatasetsRequest{})
+		for _, d := range r.GetDatasets() {
+			names = append(names, d.Name)
+		}
+		return names, err
+	})
+}
+
 // complete completes what the cluster's jobs give to choose from.
 func (a *app) complete(cmd *cobra.Command, prefix string, choices func([]*lockstepv1.Job) []string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.ask(cmd, prefix, func(ctx context.Context, c *client.Client) ([]string, error) {
+		r, err := c.ListJobs(ctx, &lockstepv1.ListJobsRequest{})
+		return choices(r.GetJobs()), err
+	})
+}
+
+// ask completes what the cluster answers with.
+func (a *app) ask(cmd *cobra.Command, prefix string, names func(context.Context, *client.Client) ([]string, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if a.environment(cmd) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var names []string
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
-	err := a.connected(ctx, func(ctx context.Context, c *client.Client) error {
-		r, err := c.ListJobs(ctx, &lockstepv1.ListJobsRequest{})
-		names = choices(r.GetJobs())
+	var all []string
+	err := a.connected(ctx, func(ctx context.Context, c *client.Client) (err error) {
+		all, err = names(ctx, c)
 		return err
 	})
 	if err != nil {
 		cobra.CompErrorln(err.Error())
 		return nil, cobra.ShellCompDirectiveError
 	}
-	slices.Sort(names)
-	names = slices.DeleteFunc(slices.Compact(names), func(n string) bool { return !strings.HasPrefix(n, prefix) })
-	return names, cobra.ShellCompDirectiveNoFileComp
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(n string) bool { return !strings.HasPrefix(n, prefix) })
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+// oneOf completes a flag's value with these.
+func oneOf(cmd *cobra.Command, flag string, values ...string) {
+	must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 // helpCommand is cobra's, but one that says no to what it does not know.

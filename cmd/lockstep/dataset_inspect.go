@@ -59,8 +59,8 @@ dataset's other settings, such as --set dataset.target='{column: species, type: 
 	flags.StringVar(&f.png, "png", "", "draw the shown records, which have to be images, into a new PNG `FILE`")
 	flags.BoolVar(&f.draw, "draw", false, "draw the shown records, which have to be images, in the terminal")
 	f.spec.register(flags)
-	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("split", cobra.FixedCompletions([]string{"train", "val", "test"}, cobra.ShellCompDirectiveNoFileComp)))
+	oneOf(cmd, "format", formats...)
+	oneOf(cmd, "split", "train", "val", "test")
 	return a.data(cmd)
 }
 

@@ -108,23 +108,36 @@ func (a *app) printDatasets(list []*lockstepv1.Dataset, value any) error {
 }
 
 func (a *app) datasetDeleteCommand() *cobra.Command {
-	return a.remote(&cobra.Command{
-		Use:     "delete NAME",
-		Aliases: []string{"rm"},
-		Short:   "Delete a dataset from the cluster",
-		Long:    `Deletes a dataset that was pushed, unless a job that has not ended reads it. Its bytes go a while later.`,
-		Example: `  lockstep dataset delete digits`,
-		Args:    wants("NAME"),
+	return a.data(a.remote(&cobra.Command{
+		Use:               "delete NAME",
+		Aliases:           []string{"rm"},
+		Short:             "Delete a dataset from the cluster",
+		Long:              `Deletes a dataset that was pushed, unless a job that has not ended reads it. Its bytes go a while later.`,
+		Example:           `  lockstep dataset delete digits`,
+		Args:              wants("NAME"),
+		ValidArgsFunction: a.completeDatasets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 				if _, err := c.DeleteDataset(ctx, &lockstepv1.DeleteDatasetRequest{Name: args[0]}); err != nil {
 					return answer(err)
 				}
 				a.sayf("deleted dataset %s", args[0])
-				return nil
+				return a.printDeleted(args)
 			})
 		},
-	})
+	}))
+}
+
+// printDeleted prints the names of what is no more.
+func (a *app) printDeleted(names []string) error {
+	return a.print(printed{value: names, names: names, table: func(w io.Writer, _ bool) error {
+		for _, name := range names {
+			if _, err := fmt.Fprintln(w, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
 }
 
 // withData runs f with how a source is reached from here; a pushed dataset is at the cluster.

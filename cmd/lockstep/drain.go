@@ -34,7 +34,7 @@ func (a *app) undrainCommand() *cobra.Command {
 }
 
 func (a *app) setDraining(cmd *cobra.Command, draining bool, reason *string) *cobra.Command {
-	cmd.Args = wants("WORKER")
+	cmd.Args, cmd.ValidArgsFunction = wants("WORKER"), a.completeWorkers
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			r := &lockstepv1.DrainWorkerRequest{Worker: args[0], Draining: draining, Reason: *reason}

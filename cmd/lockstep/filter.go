@@ -19,7 +19,7 @@ type jobFilter struct {
 func (f *jobFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.states, "state", nil, "only jobs in one of these `STATES`, separated by commas")
 	cmd.Flags().StringToStringVar(&f.labels, "label", nil, "only jobs with these labels, `KEY=VALUE`, separated by commas")
-	must(cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(jobStates(), cobra.ShellCompDirectiveNoFileComp)))
+	oneOf(cmd, "state", jobStates()...)
 }
 
 // jobStates are the names of all states of a job.

@@ -72,6 +72,7 @@ is read on this machine.`,
 	f.StringVar(&split, "split", "test", "measure on this `SPLIT`: train, val or test")
 	f.StringVar(&group, "group-by", "", "measure also by the values of a category, `COLUMN`")
 	f.StringVar(&drawn, "confusion", "", "draw the confusion matrix as a PNG `FILE`")
+	oneOf(cmd, "split", "train", "val", "test")
 	return a.data(a.remote(cmd))
 }
 

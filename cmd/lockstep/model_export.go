@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"lockstep/internal/export"
 	"lockstep/internal/export/onnx"
 	"lockstep/internal/export/torch"
+	"lockstep/internal/job"
 )
 
 // The formats of an exported model, with what the names of their files end with.
@@ -74,6 +76,9 @@ func (a *app) exportCommand() *cobra.Command {
 	f.StringVar(&o.which, "which", "", "the state to take, last or best; default: what the specification says")
 	f.IntVar(&o.batch, "batch", 0, "onnx: fix the number of records at a time to `N`, which some runtimes need (OpenCV's LSTM); 0: any")
 	f.StringVar(&o.output, "output", "", "write to `FILE`; \"-\" is standard output; default: JOB's name with .safetensors, .bundle.safetensors or .onnx")
+	oneOf(cmd, "format", slices.Sorted(maps.Keys(modelFormats))...)
+	oneOf(cmd, "layout", "keras", "torch")
+	oneOf(cmd, "which", job.Last, job.Best)
 	return a.data(a.remote(cmd))
 }
 

@@ -51,6 +51,8 @@ its prediction as a PNG file.`,
 	f.StringVar(&o.output, "output", "-", "write to `FILE`; \"-\" is standard output")
 	f.StringVar(&o.images, "images", "", "draw records that are images, each with its prediction, as PNG files in `DIR`")
 	f.IntVar(&o.batch, "batch", 256, "compute `N` records at a time; the predictions do not depend on it")
+	oneOf(cmd, "format", "csv", "json", "npy")
+	oneOf(cmd, "input-format", "csv", "tsv", "json", "npy", "parquet", "image")
 	return a.remote(cmd)
 }
 

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +28,7 @@ is that of a run that nothing happened to, bit by bit. The old job stays as it i
 		ValidArgsFunction: a.completeJobs,
 	}
 	cmd.Flags().StringVar(&from, "from", "", "go on from `CHECKPOINT`: last, best, start, a step, or an id; default: the last one, or the beginning where there is none")
-	must(cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions([]cobra.Completion{job.Last, job.Best, job.Start}, cobra.ShellCompDirectiveNoFileComp)))
+	oneOf(cmd, "from", job.Last, job.Best, job.Start)
 	return a.change(cmd, func(ctx context.Context, c *client.Client, id string) (*lockstepv1.Job, error) {
 		j, err := c.RetryJob(ctx, &lockstepv1.RetryJobRequest{RequestId: rand.Text(), Job: id, From: from})
 		if err == nil {
@@ -56,23 +56,34 @@ job that has not ended is cancelled first. Chunks that nothing refers to any mor
 		Args:              wants("JOB..."),
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-				for _, name := range args {
-					j, err := findJob(ctx, c, name)
-					if err != nil {
-						return err
-					}
-					if _, err := c.DeleteJob(ctx, &lockstepv1.DeleteJobRequest{Job: j.Id, Force: force}); err != nil {
-						return answer(err)
-					}
-					if _, err := fmt.Fprintln(a.out, j.Id); err != nil {
-						return err
-					}
+			return a.deleteAll(cmd, args, func(ctx context.Context, c *client.Client, name string) (string, error) {
+				j, err := findJob(ctx, c, name)
+				if err != nil {
+					return "", err
 				}
-				return nil
+				_, err = c.DeleteJob(ctx, &lockstepv1.DeleteJobRequest{Job: j.Id, Force: force})
+				return j.Id, answer(err)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "cancel a job that has not ended, then delete it")
-	return a.remote(cmd)
+	return a.data(a.remote(cmd))
+}
+
+// deleteAll deletes one after the other, and prints the ids of those that are no more, also when the next one stays.
+func (a *app) deleteAll(cmd *cobra.Command, names []string, one func(context.Context, *client.Client, string) (string, error)) error {
+	return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) (err error) {
+		var deleted []string
+		for _, name := range names {
+			var id string
+			if id, err = one(ctx, c, name); err != nil {
+				break
+			}
+			deleted = append(deleted, id)
+		}
+		if len(deleted) == 0 {
+			return err
+		}
+		return errors.Join(a.printDeleted(deleted), err)
+	})
 }

@@ -32,6 +32,7 @@ cluster keeps their SHA-256 alone.`,
 
 func (a *app) tokenCreateCommand() *cobra.Command {
 	var role string
+	var roles []string
 	var days int
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -62,6 +63,10 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", string(certs.User), "what it is good for: `ROLE` is join, reader, user or admin")
+	for _, r := range access.TokenRoles {
+		roles = append(roles, string(r))
+	}
+	oneOf(cmd, "role", roles...)
 	cmd.Flags().IntVar(&days, "expires", 90, "it is good for `N` days; 0: until it is revoked")
 	return a.remote(cmd)
 }
