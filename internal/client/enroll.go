@@ -24,6 +24,7 @@ type Enrolled struct {
 	token, name  string
 	key          *ecdsa.PrivateKey
 	cert         atomic.Pointer[tls.Certificate]
+	again        func(context.Context) error // gets the next certificate: renew
 }
 
 // Enroll gets the first certificate, from any of the coordinators.
@@ -33,6 +34,7 @@ func Enroll(ctx context.Context, coordinators []string, trust certs.Source, toke
 		return nil, err
 	}
 	e := &Enrolled{coordinators: coordinators, trust: trust, token: token, name: name, key: key}
+	e.again = e.renew
 	return e, e.renew(ctx)
 }
 
@@ -60,7 +62,7 @@ func (e *Enrolled) Run(ctx context.Context, failed func(error)) {
 		case <-t.C:
 		}
 		call, cancel := context.WithTimeout(ctx, renewTimeout)
-		if err := e.renew(call); err != nil && ctx.Err() == nil {
+		if err := e.again(call); err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 		cancel()

@@ -20,20 +20,62 @@ func owner(ctx context.Context) string {
 	return ""
 }
 
-// speaksFor refuses a worker's request in the name of a worker that registered with another certificate. Coordinators
-// and people are not asked: what they may do does not depend on the worker.
-func (n *Node) speaksFor(ctx context.Context, req any) error {
-	mine, id := owner(ctx), workerOf(req)
-	if mine == "" || id == "" {
+// speaksFor refuses a worker's request in the name of a worker that registered with another certificate, and one about a job's
+// generation none of whose members registered with this one. Coordinators and people are not asked: what they may do does
+// not depend on the worker.
+func (n *Node) speaksFor(ctx context.Context, req any) (err error) {
+	mine := owner(ctx)
+	if mine == "" {
 		return nil
 	}
-	var w *lockstepv1.Worker
-	n.fsm.read(func(s *job.State) { w = s.Worker(id) })
-	if w == nil || w.Owner == mine {
+	n.fsm.read(func(s *job.State) {
+		if w := s.Worker(workerOf(req)); w != nil && w.Owner != mine {
+			err = status.Errorf(codes.PermissionDenied, "%s may not speak for worker %s", mine, w.Id)
+		} else if j := subject(s, req); j != nil {
+			err = isMember(s, j, mine)
+		}
+	})
+	if err != nil {
+		n.log.Warn("call refused: it is not this worker's to make", "caller", mine, "error", err)
+	}
+	return err
+}
+
+// subject is the job whose generation at work a request is about; nil if it is about none, and about one that is over:
+// that is refused for what it is.
+func subject(s *job.State, req any) *lockstepv1.Job {
+	of, ok := req.(interface{ GetJob() string })
+	if !ok || of.GetJob() == "" {
 		return nil
 	}
-	n.log.Warn("call refused: it is in the name of another worker", "worker", id, "caller", mine)
-	return status.Errorf(codes.PermissionDenied, "%s may not speak for worker %s", mine, id)
+	j := s.Job(of.GetJob())
+	if j == nil {
+		return nil
+	}
+	switch r := req.(type) {
+	case *lockstepv1.AlertRequest: // names no generation
+		return j
+	case interface{ GetGeneration() uint64 }:
+		if j.State == lockstepv1.JobState_JOB_STATE_RUNNING && r.GetGeneration() == j.Generation.GetNumber() {
+			return j
+		}
+	}
+	return nil
+}
+
+// isMember refuses a certificate that no member of a job's generation registered with. A member that is registered no longer
+// may have been the caller: its generation is about to be over.
+func isMember(s *job.State, j *lockstepv1.Job, mine string) error {
+	code := codes.PermissionDenied
+	for _, m := range j.Generation.GetMembers() {
+		switch w := s.Worker(m.Worker); {
+		case w == nil:
+			code = codes.Aborted
+		case w.Owner == mine:
+			return nil
+		}
+	}
+	return status.Errorf(code, "%s has no worker in generation %d of job %s", mine, j.Generation.GetNumber(), j.Id)
 }
 
 // workerOf is the worker in whose name a request is made; "" if it names none.

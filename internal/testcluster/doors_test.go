@@ -167,6 +167,23 @@ func TestEveryDoorIsLocked(t *testing.T) {
 	h.tryHTTP(h.seats[0].HTTP, tokens)
 	h.tryHTTP(h.http, nil)
 	h.tryNATS()
+	h.tryReports()
+}
+
+// tryReports: a worker reports for no job but its own.
+func (h *house) tryReports() {
+	j := h.WaitStep(h.Submit(digits(h.t, "spec.training.epochs", "1000000")), 1)
+	id, g, progress := j.Id, j.Generation.Number, &lockstepv1.Progress{Step: 1000}
+	c := lockstepv1.NewWorkersClient(h.connect(h.seats[0].Address, h.as("worker/as-worker")))
+	_, finish := c.Finish(h.context(), &lockstepv1.FinishRequest{Job: id, Generation: g, ModelDigest: "sha256:00", Progress: progress})
+	_, report := c.ReportProgress(h.context(), &lockstepv1.ReportProgressRequest{Job: id, Generation: g, Progress: progress})
+	_, checkpoint := c.ReportCheckpoint(h.context(), &lockstepv1.ReportCheckpointRequest{Job: id, Generation: g, Checkpoint: &lockstepv1.Checkpoint{}})
+	_, alert := c.Alert(h.context(), &lockstepv1.AlertRequest{Job: id, Reason: "nonsense"})
+	_, fail := c.Fail(h.context(), &lockstepv1.FailRequest{Job: id, Generation: g, Reason: "nonsense"})
+	_, fault := c.ReportFault(h.context(), &lockstepv1.ReportFaultRequest{Job: id, Generation: g})
+	for name, err := range map[string]error{"Finish": finish, "ReportProgress": report, "ReportCheckpoint": checkpoint, "Alert": alert, "Fail": fail, "ReportFault": fault} {
+		h.want(status.Code(err), codes.PermissionDenied, "a worker that is no member", h.seats[0].Address, name)
+	}
 }
 
 func (h *house) want(got, want codes.Code, who, address, what string) {
