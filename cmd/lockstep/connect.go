@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lockstep/internal/certs"
 	"lockstep/internal/client"
 	"lockstep/internal/contexts"
 	"lockstep/internal/flagenv"
@@ -71,11 +72,11 @@ func (a *app) connected(ctx context.Context, f func(context.Context, *client.Cli
 	if err != nil {
 		return err
 	}
-	if err := probe(ctx, to.Addresses); err != nil {
-		return err
-	}
 	secure, err := credentialsFor(to)
 	if err != nil {
+		return err
+	}
+	if err := probe(ctx, to); err != nil {
 		return err
 	}
 	c, err := client.Dial(to.Addresses, secure...)
@@ -107,33 +108,49 @@ func parseAddresses(list []string) ([]string, error) {
 	return out, nil
 }
 
-// probe returns nil as soon as one of the addresses takes a connection. Calls would wait for a coordinator until their
-// time is up; who just has no cluster should not have to.
-func probe(ctx context.Context, addresses []string) error {
+// probe returns nil as soon as one of the addresses takes a connection, and speaks TLS if and only if the user does. Calls
+// would wait for a coordinator until their time is up; who just has no cluster, or another one, should not have to.
+func probe(ctx context.Context, to contexts.Context) error {
+	source, err := sourceFor(to)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	results := make(chan error, len(addresses))
-	for _, address := range addresses {
-		go func() {
-			var d net.Dialer
-			conn, err := d.DialContext(ctx, "tcp", address)
-			if err == nil {
-				err = conn.Close()
-			}
-			results <- err
-		}()
+	results := make(chan error, len(to.Addresses))
+	for _, address := range to.Addresses {
+		go func() { results <- probeOne(ctx, address, source) }()
 	}
 	var why error
-	for range addresses {
+	for range to.Addresses {
 		if why = <-results; why == nil {
 			return nil
 		}
 	}
-	if interrupted(ctx) {
+	var wrong *mismatch
+	switch {
+	case interrupted(ctx):
 		return errInterrupted
+	case errors.As(why, &wrong):
+		return wrong
 	}
 	return fmt.Errorf("no coordinator answers at %s: %w\nStart a cluster with \"lockstep up\", or say where it is with --addr, LOCKSTEP_ADDR or \"lockstep context\"",
-		strings.Join(addresses, ", "), plainCause(why))
+		strings.Join(to.Addresses, ", "), plainCause(why))
+}
+
+// mismatch is an error of certs.Mismatch: there is somebody, but not to be spoken to like this.
+type mismatch struct{ error }
+
+func probeOne(ctx context.Context, address string, source certs.Source) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := certs.Mismatch(ctx, conn, source); err != nil {
+		return &mismatch{err}
+	}
+	return nil
 }
 
 // plainCause leaves out the address that net repeats.

@@ -51,10 +51,7 @@ with new ones until the job has ended. The same events are on NATS, under lockst
 // events prints a job's events. A stream that breaks is taken up again after the last event printed.
 func (a *app) events(ctx context.Context, c *client.Client, id string, follow bool) error {
 	after := uint64(0)
-	lost := func(err error) {
-		a.sayf("the cluster does not answer, trying again: %s", status.Convert(err).Message())
-	}
-	return reconnecting(ctx, lost, func() (bool, error) {
+	return reconnecting(ctx, a.sayLost, func() (bool, error) {
 		stream, err := c.WatchEvents(ctx, &lockstepv1.WatchEventsRequest{Job: id, After: after, Follow: follow})
 		if err != nil {
 			return false, err
@@ -73,6 +70,11 @@ func (a *app) events(ctx context.Context, c *client.Client, id string, follow bo
 			}
 		}
 	})
+}
+
+// sayLost tells of a stream that is tried again.
+func (a *app) sayLost(err error) {
+	a.sayf("the cluster does not answer, trying again: %s", status.Convert(err).Message())
 }
 
 // printEvent prints one event: JSON as one line, so that what follows a stream can read it.

@@ -35,6 +35,7 @@ type fake struct {
 	placement *lockstepv1.Placement // what PlaceJob answers
 	requests  []string              // ids of the submissions that arrived
 	refuse    int                   // so many submissions are applied, and then answered as if the coordinator had died
+	lines     []*lockstepv1.LogLine // of all jobs
 	behind    []*lockstepv1.Job     // what the next watchers see, one each, before the stream breaks
 }
 
@@ -67,6 +68,40 @@ func (f *fake) serveAt(address string) (string, func()) {
 	kill := sync.OnceFunc(func() { s.Stop(); <-done })
 	f.t.Cleanup(kill)
 	return l.Addr().String(), kill
+}
+
+// WatchLogs sends the lines that there are, and those that come until the job has ended.
+func (f *fake) WatchLogs(r *lockstepv1.WatchLogsRequest, stream grpc.ServerStreamingServer[lockstepv1.LogLine]) error {
+	for sent := 0; ; {
+		f.mu.Lock()
+		lines, changed, over := f.lines, f.changed, job.Ended(f.state.Job(r.Job).State)
+		f.mu.Unlock()
+		if sent == 0 && r.Tail > 0 {
+			sent = max(0, len(lines)-int(r.Tail))
+		}
+		for ; sent < len(lines); sent++ {
+			if err := stream.Send(lines[sent]); err != nil {
+				return err
+			}
+		}
+		if over {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
+}
+
+// say adds a log line, of a time in nanoseconds.
+func (f *fake) say(source, message string, ns int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lines = append(f.lines, &lockstepv1.LogLine{TimeNs: ns, Source: source, Level: "INFO", Message: message})
+	close(f.changed)
+	f.changed = make(chan struct{})
 }
 
 // apply executes a command, which must not be refused.

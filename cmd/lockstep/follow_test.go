@@ -259,6 +259,33 @@ func TestWaitSurvivesCoordinators(t *testing.T) {
 	s.wait().want(t, 0, []string{"SUCCEEDED"}, nil)
 }
 
+// TestLogsSurviveCoordinators: another coordinator goes on where the one that died has stopped; no line is lost, and none
+// comes twice.
+func TestLogsSurviveCoordinators(t *testing.T) {
+	f, _ := twoJobs(t)
+	address, kill := f.serve()
+	f.say("w1", "left out", 1)
+	f.say("w1", "one", 2)
+	f.say("w2", "two", 3)
+	s := start(t, "job", "logs", "-f", "mnist-1", "--tail", "2", "--addr", address)
+	s.says(&s.out, "two")
+	kill()
+	f.serveAt(address)
+	f.say("w2", "three", 4)
+	f.say("w1", "four", 4)
+	s.says(&s.out, "four")
+	f.finish("mnist-1", "sha256:ab")
+	r := s.wait()
+	r.want(t, 0, nil, nil)
+	var got []string
+	for line := range strings.Lines(r.out) {
+		got = append(got, strings.Fields(line)[3])
+	}
+	if diff := cmp.Diff([]string{"one", "two", "three", "four"}, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
 // TestWaitForJobThatIsLost: the cluster came back without it.
 func TestWaitForJobThatIsLost(t *testing.T) {
 	f := emptyCluster(t)

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	lockstepv1 "lockstep/api/lockstep/v1"
 	"lockstep/internal/client"
@@ -55,24 +53,49 @@ newest ones, in memory: who is gone has taken its lines along, but the coordinat
 	return a.data(a.remote(cmd))
 }
 
-// logs prints lines as they come; as a JSON or YAML document each.
+// logs prints lines as they come; as a JSON or YAML document each. A stream that breaks is taken up again, with what was not
+// printed.
 func (a *app) logs(ctx context.Context, c *client.Client, r *lockstepv1.WatchLogsRequest) error {
-	stream, err := c.WatchLogs(ctx, r)
-	for err == nil {
-		var l *lockstepv1.LogLine
-		if l, err = stream.Recv(); err == nil {
-			err = a.printLine(logView{Time: time.Unix(0, l.TimeNs).UTC(), Source: l.Source, Level: l.Level, Message: l.Message, Attributes: l.Attributes})
+	p := printedLines{bySource: map[string]int64{}}
+	return reconnecting(ctx, a.sayLost, func() (bool, error) {
+		stream, err := c.WatchLogs(ctx, r)
+		if err != nil {
+			return false, err
 		}
+		for progressed := false; ; {
+			l, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				return progressed, nil
+			}
+			if err != nil {
+				return progressed, err
+			}
+			if !p.isNew(l) {
+				continue
+			}
+			if err := a.printLine(logView{Time: time.Unix(0, l.TimeNs).UTC(), Source: l.Source, Level: l.Level, Message: l.Message, Attributes: l.Attributes}); err != nil {
+				return progressed, exitErrorf(codeError, "print line: %w", err)
+			}
+			progressed, r.Tail = true, 0 // should it come to that, all of them are looked through
+		}
+	})
+}
+
+// printedLines tell the lines that were printed from others: those of one process come in order of time.
+type printedLines struct {
+	first    int64            // time of the first line that was printed; --tail left out those before; 0: none was
+	bySource map[string]int64 // time of the last line, of each process
+}
+
+func (p *printedLines) isNew(l *lockstepv1.LogLine) bool {
+	if p.first == 0 {
+		p.first = l.TimeNs
 	}
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil
-	case interrupted(ctx):
-		return errInterrupted
-	case status.Code(err) == codes.Unavailable:
-		return fmt.Errorf("the coordinator that was asked is gone; type the command again to ask another")
+	if l.TimeNs < p.first || l.TimeNs <= p.bySource[l.Source] {
+		return false
 	}
-	return answer(err)
+	p.bySource[l.Source] = l.TimeNs
+	return true
 }
 
 func (a *app) printLine(v logView) error {

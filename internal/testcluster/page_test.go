@@ -109,9 +109,9 @@ func (b *browser) shoot(name, scheme string) {
 // that serves the page.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	c := Start(t, Options{Workers: 3})
+	c := Start(t, Options{Workers: 4})
 	b := openBrowser(t, c)
-	text := digits(t, "spec.training.epochs", "60") // a browser on a busy machine is slow
+	text := digits(t, "spec.training.epochs", "60", "spec.dataset.split", "{train: 0.7, val: 0.1, test: 0.2}") // a browser on a busy machine is slow
 	leader := c.Leader()
 	served := c.seats[0]
 	if served == leader {
@@ -119,9 +119,11 @@ func TestPage(t *testing.T) {
 	}
 	b.do("open the page", chromedp.Navigate("http://"+served.HTTP+"/#/submit"), chromedp.WaitVisible("textarea"),
 		chromedp.SetValue("textarea", string(text)), chromedp.Click("button"))
-	b.sees("RUNNING", "3 workers")
+	b.sees("RUNNING", "4 workers")
 	c.Workers()[0].Kill()
-	b.sees("2 workers")
+	b.sees("3 workers", "val accuracy")
+	b.shoot("running", "light")
+	b.shoot("running-dark", "dark")
 	served.Kill()
 	b.sees("SUCCEEDED", "Checkpoints")
 	j, err := c.Client.GetJob(c.context(), &lockstepv1.GetJobRequest{Job: "digits-mlp"})

@@ -185,7 +185,9 @@ func (w *Worker) live(ctx context.Context) {
 func (w *Worker) register(ctx context.Context) (lease time.Duration, err error) {
 	r := &lockstepv1.RegisterRequest{RequestId: w.id, Worker: &lockstepv1.Worker{
 		Id: w.id, Address: w.address, Cores: uint32(w.cfg.Cores)}}
+	stop := w.doubting(ctx)
 	reply, err := w.client.Register(ctx, r)
+	stop()
 	if err != nil {
 		return 0, err
 	}
