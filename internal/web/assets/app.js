@@ -29,6 +29,7 @@ function show() {
 }
 
 let drawing = false, again = false;
+const wrong = el("p", { class: "error" }); // is shown until there is something to see, such as a job that this coordinator does not know yet
 
 // draw draws the page, one time after the other.
 async function draw() {
@@ -38,8 +39,10 @@ async function draw() {
     again = false;
     try {
       await page.draw();
+      wrong.remove();
     } catch (e) {
-      if (!page.root.firstChild) page.root.append(el("p", { class: "error" }, e.message));
+      wrong.textContent = e.message;
+      if (!page.root.firstChild) main.append(wrong);
     }
   } while (again);
   drawing = false;
