@@ -122,6 +122,8 @@ func TestPage(t *testing.T) {
 	b.sees("RUNNING", "4 workers")
 	c.Workers()[0].Kill()
 	b.sees("3 workers", "val accuracy")
+	c.WaitStep("digits-mlp", 600)
+	b.sees("checkpoint")
 	b.shoot("running", "light")
 	b.shoot("running-dark", "dark")
 	served.Kill()
