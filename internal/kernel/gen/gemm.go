@@ -111,7 +111,7 @@ func (t tile) column() {
 	}
 	t.op("MOVQ", mem(argB, rArgs), rB)
 	t.begin()
-	t.chain()
+	t.alongK(t.step)
 	t.store()
 	t.op("ADDQ", mem(argAStep, rArgs), rA)
 	t.op("ADDQ", mem(argCStep, rArgs), rC)
@@ -171,27 +171,27 @@ func (t tile) begin() {
 // masked tells whether vector v is masked.
 func (t tile) masked(v int) bool { return t.w == wLow || t.w == wHigh && v == 1 }
 
-// chain runs along k, four at a time and then one at a time.
-func (t tile) chain() {
-	four, one, rest, done := t.label("four"), t.label("one"), t.label("rest"), t.label("stop")
-	t.op("MOVQ", mem(argK, rArgs), rCnt)
-	t.op("MOVQ", rCnt, rK)
-	t.op("SHRQ", "$2", rCnt)
-	t.op("JEQ", rest)
-	t.at(four)
+// alongK writes step, of one k, for all k: four at a time and then one at a time.
+func (a *asm) alongK(step func()) {
+	four, one, rest, done := a.label("four"), a.label("one"), a.label("rest"), a.label("stop")
+	a.op("MOVQ", mem(argK, rArgs), rCnt)
+	a.op("SHRQ", "$2", rCnt)
+	a.op("JEQ", rest)
+	a.at(four)
 	for range 4 {
-		t.step()
+		step()
 	}
-	t.op("DECQ", rCnt)
-	t.op("JNE", four)
-	t.at(rest)
-	t.op("ANDQ", "$3", rK)
-	t.op("JEQ", done)
-	t.at(one)
-	t.step()
-	t.op("DECQ", rK)
-	t.op("JNE", one)
-	t.at(done)
+	a.op("DECQ", rCnt)
+	a.op("JNE", four)
+	a.at(rest)
+	a.op("MOVQ", mem(argK, rArgs), rCnt)
+	a.op("ANDQ", "$3", rCnt)
+	a.op("JEQ", done)
+	a.at(one)
+	step()
+	a.op("DECQ", rCnt)
+	a.op("JNE", one)
+	a.at(done)
 }
 
 // step adds one outer product.

@@ -79,7 +79,7 @@ func (t wide) column() {
 	t.op("LEAQ", mem(0, rA, rRS, "4"), rA4)
 	t.op("LEAQ", mem(0, rA, rRS, "8"), rA8)
 	t.op("MOVQ", mem(argB, rArgs), rB)
-	t.chain()
+	t.alongK(t.step)
 	t.eachCell(func(v, acc int, at string) {
 		if t.part(v) {
 			t.op("VMOVUPS", z(acc), kMask, at)
@@ -129,29 +129,6 @@ func (t wide) begin() {
 		t.op("PREFETCHT0", at)
 		t.op("VPXORD", z(acc), z(acc), z(acc))
 	})
-	t.at(done)
-}
-
-// chain runs along k, four at a time and then one at a time.
-func (t wide) chain() {
-	four, one, rest, done := t.label("four"), t.label("one"), t.label("rest"), t.label("stop")
-	t.op("MOVQ", mem(argK, rArgs), rCnt)
-	t.op("SHRQ", "$2", rCnt)
-	t.op("JEQ", rest)
-	t.at(four)
-	for range 4 {
-		t.step()
-	}
-	t.op("DECQ", rCnt)
-	t.op("JNE", four)
-	t.at(rest)
-	t.op("MOVQ", mem(argK, rArgs), rCnt)
-	t.op("ANDQ", "$3", rCnt)
-	t.op("JEQ", done)
-	t.at(one)
-	t.step()
-	t.op("DECQ", rCnt)
-	t.op("JNE", one)
 	t.at(done)
 }
 
