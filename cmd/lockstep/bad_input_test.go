@@ -30,6 +30,9 @@ const (
 // TestBadInput gives the program data files that are wrong, or lie about their size: each is refused with file and place, and
 // takes little memory.
 func TestBadInput(t *testing.T) {
+	if raced {
+		t.Skip("the race detector takes memory that is not the program's")
+	}
 	noEnvironment(t)
 	t.Chdir(t.TempDir())
 	class := []string{"--set", "dataset.target={column: class, type: category}"}
