@@ -86,7 +86,7 @@ func (s *Server) Open(ctx context.Context, cfg Config) (*Link, error) {
 	l.mu.Unlock()
 	if next := (cfg.Rank + 1) % len(cfg.Peers); next != cfg.Rank {
 		if err := l.out[next].dial(l, next); err != nil {
-			l.fail(err, next)
+			l.fail(&ring.LostError{Peer: next, Err: err}, next)
 			l.Close()
 			return nil, fmt.Errorf("open link: %w", l.err)
 		}

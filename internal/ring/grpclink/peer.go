@@ -60,13 +60,13 @@ func (p *peerStream) dialLocked(l *Link, to int) error {
 	}
 	conn, err := grpc.NewClient("passthrough:///"+l.cfg.Peers[to], append(opts, l.cfg.DialOptions...)...)
 	if err != nil {
-		return &ring.LostError{Peer: to, Err: err}
+		return err
 	}
 	ctx := metadata.NewOutgoingContext(l.ctx, outgoingMetadata(l.key, to))
 	stream, err := conn.NewStream(ctx, &passDesc, passMethod, grpc.CallContentSubtype(codecName))
 	if err != nil {
 		conn.Close()
-		return &ring.LostError{Peer: to, Err: fmt.Errorf("dial %s: %w", l.cfg.Peers[to], err)}
+		return fmt.Errorf("dial %s: %w", l.cfg.Peers[to], err)
 	}
 	p.stream = stream
 	p.conn.Store(conn)
@@ -101,7 +101,7 @@ func (p *peerStream) negotiate(l *Link, to int) error {
 	}
 	if t := header.Get(keyTicket); len(t) == 1 {
 		if p.pipe, p.shm, err = l.openPipe(to, t[0]); err != nil {
-			return &ring.LostError{Peer: to, Err: fmt.Errorf("open pipe: %w", err)}
+			return fmt.Errorf("open pipe: %w", err)
 		}
 	}
 	p.ready = true
@@ -149,7 +149,7 @@ func (p *peerStream) send(l *Link, to int, f *ring.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.negotiate(l, to); err != nil {
-		return l.fail(err, to)
+		return l.broken(to, err)
 	}
 	if p.pipe != nil {
 		p.inUse.Add(1)
