@@ -46,6 +46,9 @@ func (p *product) run(ws *Workspace) {
 
 // runBlocks is run with B [k x n] as stored: it packs a block of it just before it is used.
 func (p *product) runBlocks(transB bool, b []float32, ldb int, ws *Workspace) {
+	if p.m == 0 {
+		return
+	}
 	for j := 0; j < p.n; j += blockWidth {
 		block := *p
 		block.n, block.c = min(blockWidth, p.n-j), p.c[j:]
