@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -19,20 +18,18 @@ type Source interface {
 }
 
 // Files are certificates and a key in PEM files. They are read again when they have changed; as long as a new version
-// cannot be read the one before it stays. Files is safe for concurrent use once Source was called.
+// cannot be read the one before it stays. Files is a Source, and safe for concurrent use, once Source was called.
 type Files struct {
 	CA, Cert, Key string
 
-	mu    sync.Mutex
-	seen  [3]version       // of the files; under mu
-	cert  *tls.Certificate // nil: none; under mu
-	roots *x509.CertPool   // under mu
+	mu   sync.Mutex
+	held *Watched[shown] // nil: not read yet; under mu
 }
 
-// version tells whether a file has changed.
-type version struct {
-	at   time.Time
-	size int64
+// shown is what files hold.
+type shown struct {
+	cert  *tls.Certificate // nil: none
+	roots *x509.CertPool
 }
 
 // The flags of the files.
@@ -60,70 +57,55 @@ const (
 
 // Source reads the files for the first time and says what is wrong with them. Without any files there is no source: nil.
 func (f *Files) Source(anonymous bool) (Source, error) {
-	if !f.Given() {
+	switch {
+	case !f.Given():
 		return nil, nil
+	case f.CA == "":
+		return nil, errors.New("--tls-ca is missing: who is trusted?")
+	case (f.Cert == "") != (f.Key == ""):
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	case f.Cert == "" && !anonymous:
+		return nil, errors.New("--tls-cert and --tls-key are missing: --tls-ca alone does not say who this process is")
 	}
-	if err := f.load(anonymous); err != nil {
+	if _, _, err := f.Current(); err != nil {
 		return nil, err
 	}
 	return f, nil
-}
-
-func (f *Files) load(anonymous bool) error {
-	switch {
-	case f.CA == "":
-		return errors.New("--tls-ca is missing: who is trusted?")
-	case (f.Cert == "") != (f.Key == ""):
-		return errors.New("--tls-cert and --tls-key go together")
-	case f.Cert == "" && !anonymous:
-		return errors.New("--tls-cert and --tls-key are missing: --tls-ca alone does not say who this process is")
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.read(f.versions())
 }
 
 // Current implements Source.
 func (f *Files) Current() (*tls.Certificate, *x509.CertPool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := f.versions(); now != f.seen || f.roots == nil {
-		if err := f.read(now); err != nil && f.roots == nil {
+	if f.held == nil {
+		held, err := Watch(f.read, f.CA, f.Cert, f.Key)
+		if err != nil {
 			return nil, nil, err
 		}
+		f.held = held
 	}
-	return f.cert, f.roots, nil
+	now := f.held.Now()
+	return now.cert, now.roots, nil
 }
 
-func (f *Files) versions() (v [3]version) {
-	for i, path := range []string{f.CA, f.Cert, f.Key} {
-		if info, err := os.Stat(path); err == nil {
-			v[i] = version{info.ModTime(), info.Size()}
-		}
+func (f *Files) read() (now shown, err error) {
+	if now.roots, err = ReadPool(f.CA); err == nil && f.Cert != "" {
+		now.cert, err = readOwn(f.Cert, f.Key, now.roots)
 	}
-	return v
+	return now, err
 }
 
-// read reads all files, or changes nothing.
-//
-// REQUIRES: f.mu
-func (f *Files) read(now [3]version) error {
-	list, err := readCerts(f.CA)
+// ReadPool reads the certificates of authorities in a PEM file.
+func ReadPool(path string) (*x509.CertPool, error) {
+	list, err := readCerts(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	roots := x509.NewCertPool()
+	pool := x509.NewCertPool()
 	for _, c := range list {
-		roots.AddCert(c)
+		pool.AddCert(c)
 	}
-	var own *tls.Certificate
-	if f.Cert != "" {
-		if own, err = readOwn(f.Cert, f.Key, roots); err != nil {
-			return err
-		}
-	}
-	f.cert, f.roots, f.seen = own, roots, now
-	return nil
+	return pool, nil
 }
 
 // readOwn reads the own certificate, which the others have to be able to verify.

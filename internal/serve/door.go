@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -38,9 +39,9 @@ func (d *DoorFiles) Guarded() bool { return d.ClientCA != "" || d.Tokens != "" }
 
 // Door is what a server shows of itself, and who may come in. A nil door is open.
 type Door struct {
-	own     *watched[*tls.Certificate]  // nil: requests are not encrypted
-	clients *watched[*x509.CertPool]    // nil: certificates do not matter
-	tokens  *watched[map[[32]byte]bool] // by their SHA-256; nil: there are none
+	own     *certs.Watched[*tls.Certificate]  // nil: requests are not encrypted
+	clients *certs.Watched[*x509.CertPool]    // nil: certificates do not matter
+	tokens  *certs.Watched[map[[32]byte]bool] // by their SHA-256; nil: there are none
 }
 
 // Open reads the files and says what is wrong with them.
@@ -53,45 +54,40 @@ func (d *DoorFiles) Open() (door *Door, err error) {
 	}
 	door = &Door{}
 	if d.Cert != "" {
-		if door.own, err = watch(parseOwn, d.Cert, d.Key); err != nil {
+		if door.own, err = certs.Watch(d.readOwn, d.Cert, d.Key); err != nil {
 			return nil, fmt.Errorf("read --serve-tls-cert %s, --serve-tls-key %s: %w", d.Cert, d.Key, err)
 		}
 	}
 	if d.ClientCA != "" {
-		if door.clients, err = watch(parsePool, d.ClientCA); err != nil {
-			return nil, fmt.Errorf("read --client-tls-ca %s: %w", d.ClientCA, err)
+		if door.clients, err = certs.Watch(func() (*x509.CertPool, error) { return certs.ReadPool(d.ClientCA) }, d.ClientCA); err != nil {
+			return nil, fmt.Errorf("--client-tls-ca: %w", err)
 		}
 	}
 	if d.Tokens != "" {
-		if door.tokens, err = watch(parseTokens, d.Tokens); err != nil {
+		if door.tokens, err = certs.Watch(d.readTokens, d.Tokens); err != nil {
 			return nil, fmt.Errorf("read --client-tokens %s: %w", d.Tokens, err)
 		}
 	}
 	return door, nil
 }
 
-func parseOwn(texts [][]byte) (*tls.Certificate, error) {
-	c, err := tls.X509KeyPair(texts[0], texts[1])
+func (d *DoorFiles) readOwn() (*tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(d.Cert, d.Key)
 	return &c, err
-}
-
-func parsePool(texts [][]byte) (*x509.CertPool, error) {
-	list, err := certs.ParseCerts(texts[0])
-	pool := x509.NewCertPool()
-	for _, c := range list {
-		pool.AddCert(c)
-	}
-	return pool, err
 }
 
 // minToken is how many characters a token has at least: nobody guesses 128 bits in hexadecimal.
 const minToken = 32
 
-// parseTokens reads a token from each line that is not empty and not a comment.
-func parseTokens(texts [][]byte) (map[[32]byte]bool, error) {
+// readTokens reads a token from each line that is not empty and not a comment.
+func (d *DoorFiles) readTokens() (map[[32]byte]bool, error) {
+	text, err := os.ReadFile(d.Tokens)
+	if err != nil {
+		return nil, err
+	}
 	all := map[[32]byte]bool{}
 	number := 0
-	for line := range bytes.Lines(texts[0]) {
+	for line := range bytes.Lines(text) {
 		number++
 		line = bytes.TrimSpace(line)
 		switch {
@@ -114,9 +110,9 @@ func (d *Door) config() *tls.Config {
 		return nil
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		c := &tls.Config{MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{*d.own.now()}}
+		c := &tls.Config{MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{*d.own.Now()}}
 		if d.clients != nil {
-			c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, d.clients.now() // health is open to who has none
+			c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, d.clients.Now() // health is open to who has none
 		}
 		return c, nil
 	}}
@@ -158,7 +154,7 @@ func (d *Door) admit(r *http.Request) error {
 		return errors.New("show a token: Authorization: Bearer TOKEN")
 	case !ok:
 		return errors.New("show a certificate, or a token: Authorization: Bearer TOKEN")
-	case !d.tokens.now()[sha256.Sum256([]byte(token))]:
+	case !d.tokens.Now()[sha256.Sum256([]byte(token))]:
 		return errors.New("the token is unknown")
 	}
 	return nil
