@@ -16,10 +16,6 @@ const fetchAhead = 4
 type prefetch struct {
 	active atomic.Bool
 	done   sync.WaitGroup
-
-	// Of the one that is active: an order takes time to make, in proportion to the shards, and is good for an epoch.
-	order   *shard.Order
-	orderOf int // the epoch
 }
 
 // begin fetches for the steps after the one that the state is about to make.
@@ -35,11 +31,8 @@ func (p *prefetch) begin(s *session, st *state) {
 		var rows []int
 		for step := first; step < min(first+fetchAhead, t.total) && s.ctx.Err() == nil; step++ {
 			epoch, at := shard.Locate(uint64(step), t.perEpoch)
-			if p.order == nil || p.orderOf != epoch {
-				p.order, p.orderOf = t.plan.Epoch(epoch), epoch
-			}
 			for m := int(member.SegmentFrom); m < int(member.SegmentTo); m++ {
-				rows = p.order.Slice(rows, at, m)
+				rows = t.epochOrder(epoch).Slice(rows, at, m)
 				t.data.Split("train").Prefetch(rows, epoch)
 			}
 		}

@@ -46,8 +46,7 @@ type task struct {
 	run     int // micro-batches that a core may compute in a row
 	sums    sums
 	sum     []float32 // of the gradients of all workers
-	order   *shard.Order
-	orderOf int // the epoch of order
+	orders  orders
 
 	dropped uint64 // generation of the newest dispute for which the state was dropped
 
@@ -76,7 +75,7 @@ const (
 	maxKept = 1 << 24
 )
 
-func newTask(id string) *task { return &task{id: id, orderOf: -1} }
+func newTask(id string) *task { return &task{id: id} }
 
 // jobError is a failure that lies in the job: every worker would meet it.
 type jobError struct{ err error }
@@ -200,12 +199,7 @@ func (t *task) maxAbs(x []float32) (m float32) {
 }
 
 // epochOrder returns the record order of an epoch.
-func (t *task) epochOrder(epoch int) *shard.Order {
-	if t.orderOf != epoch {
-		t.order, t.orderOf = t.plan.Epoch(epoch), epoch
-	}
-	return t.order
-}
+func (t *task) epochOrder(epoch int) *shard.Order { return t.orders.of(t.plan, epoch) }
 
 // snapshot returns a copy of the state as a checkpoint, if it stands at this position.
 func (t *task) snapshot(position uint64) *ckpt.State {
