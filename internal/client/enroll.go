@@ -24,7 +24,6 @@ type Enrolled struct {
 	token, name  string
 	key          *ecdsa.PrivateKey
 	cert         atomic.Pointer[tls.Certificate]
-	again        func(context.Context) error // gets the next certificate: renew
 }
 
 // Enroll gets the first certificate, from any of the coordinators.
@@ -34,7 +33,6 @@ func Enroll(ctx context.Context, coordinators []string, trust certs.Source, toke
 		return nil, err
 	}
 	e := &Enrolled{coordinators: coordinators, trust: trust, token: token, name: name, key: key}
-	e.again = e.renew
 	return e, e.renew(ctx)
 }
 
@@ -52,8 +50,13 @@ const (
 
 // Run renews the certificate at half of its time, until ctx ends.
 func (e *Enrolled) Run(ctx context.Context, failed func(error)) {
+	renewing(ctx, func() *x509.Certificate { return e.cert.Load().Leaf }, e.renew, failed)
+}
+
+// renewing calls renew when half of the present certificate's time is over, and again a while after it has failed.
+func renewing(ctx context.Context, present func() *x509.Certificate, renew func(context.Context) error, failed func(error)) {
 	for {
-		leaf := e.cert.Load().Leaf
+		leaf := present()
 		t := time.NewTimer(max(time.Until(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore)/2)), renewAgain))
 		select {
 		case <-ctx.Done():
@@ -62,7 +65,7 @@ func (e *Enrolled) Run(ctx context.Context, failed func(error)) {
 		case <-t.C:
 		}
 		call, cancel := context.WithTimeout(ctx, renewTimeout)
-		if err := e.again(call); err != nil && ctx.Err() == nil {
+		if err := renew(call); err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 		cancel()

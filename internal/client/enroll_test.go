@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"testing"
@@ -15,14 +14,12 @@ func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const validity = 24 * time.Hour
 		begin := time.Now()
-		e := &Enrolled{}
-		issue := func() {
-			e.cert.Store(&tls.Certificate{Leaf: &x509.Certificate{NotBefore: time.Now(), NotAfter: time.Now().Add(validity)}})
-		}
+		var leaf *x509.Certificate
+		issue := func() { leaf = &x509.Certificate{NotBefore: time.Now(), NotAfter: time.Now().Add(validity)} }
 		issue()
 		ctx, cancel := context.WithCancel(t.Context())
 		var tries []time.Duration
-		e.again = func(ctx context.Context) error {
+		renew := func(ctx context.Context) error {
 			if _, ok := ctx.Deadline(); !ok {
 				t.Error("a renewal may take for ever")
 			}
@@ -36,7 +33,7 @@ func TestRenewal(t *testing.T) {
 			return nil
 		}
 		failures := 0
-		e.Run(ctx, func(error) { failures++ })
+		renewing(ctx, func() *x509.Certificate { return leaf }, renew, func(error) { failures++ })
 		want := []time.Duration{validity / 2, validity, validity + renewAgain, validity + 2*renewAgain, validity*3/2 + 2*renewAgain}
 		for i := range want {
 			if i >= len(tries) || tries[i] != want[i] {
