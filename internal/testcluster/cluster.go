@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -69,35 +68,6 @@ type Process struct {
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when the process has ended
 	log     string
-}
-
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "lockstep-bin-")
-	if err != nil {
-		return "", err
-	}
-	args := []string{"build", "-o", dir, "lockstep/cmd/coordinator", "lockstep/cmd/worker", "lockstep/cmd/lockstep"}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return dir, nil
-})
-
-// Binary builds this module's programs, once, and returns the path of one of them.
-func Binary(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, name)
-}
-
-// Cleanup removes what Binary built. A package's TestMain calls it.
-func Cleanup() {
-	if dir, err := build(); err == nil {
-		os.RemoveAll(dir)
-	}
 }
 
 // Start starts a cluster and stops it at the end of the test.
