@@ -269,6 +269,8 @@ func TestLogsSurviveCoordinators(t *testing.T) {
 	f.say("w2", "two", 3)
 	s := start(t, "job", "logs", "-f", "mnist-1", "--tail", "2", "--addr", address)
 	s.says(&s.out, "two")
+	f.say("w3", "late", 1) // by another clock, or of a process that was busy
+	s.says(&s.out, "late")
 	kill()
 	f.serveAt(address)
 	f.say("w2", "three", 4)
@@ -281,7 +283,7 @@ func TestLogsSurviveCoordinators(t *testing.T) {
 	for line := range strings.Lines(r.out) {
 		got = append(got, strings.Fields(line)[3])
 	}
-	if diff := cmp.Diff([]string{"one", "two", "three", "four"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"one", "two", "late", "three", "four"}, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }

@@ -56,8 +56,9 @@ newest ones, in memory: who is gone has taken its lines along, but the coordinat
 // logs prints lines as they come; as a JSON or YAML document each. A stream that breaks is taken up again, with what was not
 // printed.
 func (a *app) logs(ctx context.Context, c *client.Client, r *lockstepv1.WatchLogsRequest) error {
-	p := printedLines{bySource: map[string]int64{}}
+	p := printedLines{tail: r.Tail > 0, bySource: map[string]int64{}}
 	return reconnecting(ctx, a.sayLost, func() (bool, error) {
+		p.again = p.first != 0
 		stream, err := c.WatchLogs(ctx, r)
 		if err != nil {
 			return false, err
@@ -81,20 +82,24 @@ func (a *app) logs(ctx context.Context, c *client.Client, r *lockstepv1.WatchLog
 	})
 }
 
-// printedLines tell the lines that were printed from others: those of one process come in order of time.
+// printedLines tell lines that come again, with another stream, from new ones. Those of one process are in order of its clock;
+// those of several need not be: one may be late, or its clock behind.
 type printedLines struct {
-	first    int64            // time of the first line that was printed; --tail left out those before; 0: none was
+	again    bool             // this is not the first stream
+	tail     bool             // the first one left out lines that were older than its first
+	first    int64            // time of the first line; 0: none was printed
 	bySource map[string]int64 // time of the last line, of each process
 }
 
 func (p *printedLines) isNew(l *lockstepv1.LogLine) bool {
+	last := p.bySource[l.Source]
+	if p.again && (l.TimeNs <= last || p.tail && l.TimeNs < p.first) {
+		return false
+	}
 	if p.first == 0 {
 		p.first = l.TimeNs
 	}
-	if l.TimeNs < p.first || l.TimeNs <= p.bySource[l.Source] {
-		return false
-	}
-	p.bySource[l.Source] = l.TimeNs
+	p.bySource[l.Source] = max(last, l.TimeNs)
 	return true
 }
 
