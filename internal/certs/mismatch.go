@@ -27,10 +27,7 @@ func Mismatch(ctx context.Context, conn net.Conn, source Source) error {
 	if source != nil {
 		return encrypted(tls.Client(conn, Client(source, Coordinator)).HandshakeContext(ctx), conn.RemoteAddr())
 	}
-	deadline, _ := ctx.Deadline()
-	if conn.SetDeadline(deadline) != nil {
-		return nil
-	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	first := make([]byte, len("HTTP"))
 	_, err := io.WriteString(conn, preface)
 	if err == nil {
