@@ -46,7 +46,8 @@ func PassOn(ctx context.Context) context.Context {
 	return ctx
 }
 
-// session remembers the highest index that the client has seen, so that it reads what it wrote.
+// session remembers the highest index that the client has seen, so that it reads what it wrote, and never what is older
+// than what it has read.
 type session struct{ index atomic.Uint64 }
 
 func (s *session) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -57,7 +58,25 @@ func (s *session) unary(ctx context.Context, method string, req, reply any, cc *
 }
 
 func (s *session) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	return open(s.outgoing(ctx), desc, cc, method, opts...)
+	c, err := open(s.outgoing(ctx), desc, cc, method, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &seeing{c, s}, nil
+}
+
+// seeing is a stream whose messages may tell of which index they are.
+type seeing struct {
+	grpc.ClientStream
+	session *session
+}
+
+func (c *seeing) RecvMsg(m any) error {
+	err := c.ClientStream.RecvMsg(m)
+	if i, ok := m.(interface{ GetIndex() uint64 }); ok && err == nil {
+		c.session.see(i.GetIndex())
+	}
+	return err
 }
 
 func (s *session) outgoing(ctx context.Context) context.Context {

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	lockstepv1 "lockstep/api/lockstep/v1"
@@ -188,6 +189,26 @@ func TestAClientReadsWhatItWroteElsewhere(t *testing.T) {
 		}
 		if err != nil {
 			t.Fatalf("job %d is not there for the client that submitted it: %v", i, err)
+		}
+	}
+}
+
+// TestAnAssignmentTellsItsIndex: a worker that has one goes to no replica that is behind it.
+func TestAnAssignmentTellsItsIndex(t *testing.T) {
+	q := newQuorum(t)
+	for i, c := range q.clients {
+		w := &lockstepv1.Worker{Id: fmt.Sprint("w-", i), Address: "127.0.0.1:1"}
+		var header metadata.MD
+		if _, err := c.Register(q.context(), &lockstepv1.RegisterRequest{Worker: w}, grpc.Header(&header)); err != nil {
+			t.Fatal(err)
+		}
+		var a *lockstepv1.Assignment
+		stream, err := c.WatchAssignment(q.context(), &lockstepv1.WatchAssignmentRequest{Worker: w.Id})
+		if err == nil {
+			a, err = stream.Recv()
+		}
+		if registered := client.Index(header); err != nil || registered == 0 || a.Index < registered {
+			t.Errorf("registered at %d, assigned at %d: %v", registered, a.GetIndex(), err)
 		}
 	}
 }

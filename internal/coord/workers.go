@@ -60,8 +60,9 @@ func (s *workersServer) Heartbeat(_ context.Context, r *lockstepv1.HeartbeatRequ
 	return &lockstepv1.HeartbeatResponse{}, nil
 }
 
-// WatchAssignment sends what a worker has to do, now and after every change. The end of the stream is the first sign
-// that a worker's process has ended.
+// WatchAssignment sends what a worker has to do, now and after every change, and the index of the state that says so: a
+// replica that is behind it, as after its start, is not believed afterwards. The end of the stream is the first sign that
+// a worker's process has ended.
 func (s *workersServer) WatchAssignment(r *lockstepv1.WatchAssignmentRequest, stream grpc.ServerStreamingServer[lockstepv1.Assignment]) error {
 	if err := s.speaksFor(stream.Context(), r); err != nil {
 		return err
@@ -69,13 +70,14 @@ func (s *workersServer) WatchAssignment(r *lockstepv1.WatchAssignmentRequest, st
 	var sent *lockstepv1.Job
 	for first := true; ; first = false {
 		var known bool
+		var index uint64
 		var j *lockstepv1.Job
-		changed := s.fsm.read(func(st *job.State) { known, j = st.Worker(r.Worker) != nil, st.JobOf(r.Worker) })
+		changed := s.fsm.read(func(st *job.State) { known, index, j = st.Worker(r.Worker) != nil, st.Index(), st.JobOf(r.Worker) })
 		if !known {
 			return status.Errorf(codes.NotFound, "worker %q is not registered", r.Worker)
 		}
 		if first || j != sent {
-			if err := stream.Send(&lockstepv1.Assignment{Job: j}); err != nil {
+			if err := stream.Send(&lockstepv1.Assignment{Job: j, Index: index}); err != nil {
 				return err
 			}
 			sent = j

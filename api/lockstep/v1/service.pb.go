@@ -1178,7 +1178,8 @@ func (x *WatchAssignmentRequest) GetWorker() string {
 
 type Assignment struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`      // absent: nothing to do
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"` // the raft index of the state that says so
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1218,6 +1219,13 @@ func (x *Assignment) GetJob() *Job {
 		return x.Job
 	}
 	return nil
+}
+
+func (x *Assignment) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
 }
 
 type JoinRequest struct {
@@ -4685,10 +4693,11 @@ const file_lockstep_v1_service_proto_rawDesc = "" +
 	"\x10measured_seconds\x18\x05 \x01(\x01R\x0fmeasuredSeconds\"\x13\n" +
 	"\x11HeartbeatResponse\"0\n" +
 	"\x16WatchAssignmentRequest\x12\x16\n" +
-	"\x06worker\x18\x01 \x01(\tR\x06worker\"0\n" +
+	"\x06worker\x18\x01 \x01(\tR\x06worker\"F\n" +
 	"\n" +
 	"Assignment\x12\"\n" +
-	"\x03job\x18\x01 \x01(\v2\x10.lockstep.v1.JobR\x03job\"\xb2\x01\n" +
+	"\x03job\x18\x01 \x01(\v2\x10.lockstep.v1.JobR\x03job\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\xb2\x01\n" +
 	"\vJoinRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x1e\n" +
 	"\n" +
