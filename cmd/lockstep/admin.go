@@ -70,8 +70,14 @@ digest of the whole. It does not hold datasets.`,
 	return group(cmd)
 }
 
+// snapshotView is what a snapshot holds.
+type snapshotView struct {
+	File string `json:"file"`
+	client.Snapshot
+}
+
 func (a *app) snapshotSave() *cobra.Command {
-	return a.remote(&cobra.Command{
+	return a.data(a.remote(&cobra.Command{
 		Use:     "save FILE",
 		Short:   "Write the cluster's state to a file; jobs go on meanwhile",
 		Example: `  lockstep cluster snapshot save cluster.snapshot`,
@@ -90,15 +96,14 @@ func (a *app) snapshotSave() *cobra.Command {
 				if err != nil {
 					return errors.Join(answer(err), os.Remove(part))
 				}
-				a.sayf("saved %d jobs and %d chunks of checkpoints to %s", s.Jobs, s.Chunks, args[0])
-				return nil
+				return a.done(snapshotView{args[0], s}, args[0], "saved %d jobs and %d chunks of checkpoints to %s", s.Jobs, s.Chunks, args[0])
 			})
 		},
-	})
+	}))
 }
 
 func (a *app) snapshotRestore() *cobra.Command {
-	return a.remote(&cobra.Command{
+	return a.data(a.remote(&cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a saved state in the place of the cluster's present one",
 		Long: `Replaces everything that the cluster knows by what is in the file, which is checked as a whole first: a damaged one changes
@@ -119,9 +124,8 @@ nothing, and ends with code 7. Jobs that ran when it was saved go on from their 
 				if err != nil {
 					return answer(err)
 				}
-				a.sayf("restored %d jobs and %d chunks of checkpoints from %s", s.Jobs, s.Chunks, args[0])
-				return nil
+				return a.done(snapshotView{args[0], s}, args[0], "restored %d jobs and %d chunks of checkpoints from %s", s.Jobs, s.Chunks, args[0])
 			})
 		},
-	})
+	}))
 }

@@ -41,15 +41,14 @@ func TestChoicesAreCompleted(t *testing.T) {
 	}
 }
 
-// TestFormatsEverywhere: what changes or shows something in a cluster prints as the user wants it.
+// TestFormatsEverywhere: what changes or shows something prints as the user wants it.
 func TestFormatsEverywhere(t *testing.T) {
 	own := map[string]string{ // commands with an output of their own
-		"lockstep top": "a screen", "lockstep serve": "a server", "lockstep token create": "a secret", "lockstep token revoke": "nothing",
-		"lockstep model predict": "--format", "lockstep model generate": "a text", "lockstep context create": "nothing",
-		"lockstep cluster snapshot save": "a file", "lockstep cluster snapshot restore": "nothing",
+		"lockstep serve": "a server", "lockstep up": "a server", "lockstep model predict": "-o is --format", "lockstep job init": "a file with comments",
+		"lockstep certs init": "files", "lockstep certs issue": "files", "lockstep completion": "a script", "lockstep bench matmul": "lines as they are measured",
 	}
 	everywhere(newApp(nil, io.Discard, io.Discard).root(), func(cmd *cobra.Command) {
-		if cmd.Flags().Lookup(flagAddress) != nil && cmd.Flags().Lookup(flagFormat) == nil && own[cmd.CommandPath()] == "" {
+		if !cmd.Hidden && cmd.Flags().Lookup(flagFormat) == nil && own[cmd.CommandPath()] == "" {
 			t.Errorf("%s has no -o", cmd.CommandPath())
 		}
 	})

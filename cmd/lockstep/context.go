@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -34,6 +33,10 @@ type contextView struct {
 	Token   bool `json:"token"` // whether there is one
 }
 
+func viewOf(f *contexts.File, c contexts.Context) contextView {
+	return contextView{c, c.Name == f.Current, c.Token != ""}
+}
+
 func (a *app) contextListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"},
@@ -56,7 +59,7 @@ func (a *app) printContexts(f *contexts.File) error {
 	g := console.Grid{Columns: []console.Column{{Name: "CURRENT"}, {Name: "NAME"}, {Name: "ADDRESSES"}, {Name: "CERTIFICATE", Wide: true}, {Name: "TOKEN", Wide: true}}}
 	views := []contextView{}
 	for _, c := range f.Contexts {
-		v := contextView{c, c.Name == f.Current, c.Token != ""}
+		v := viewOf(f, c)
 		views = append(views, v)
 		star := " "
 		if v.Current {
@@ -74,22 +77,23 @@ func (a *app) printContexts(f *contexts.File) error {
 }
 
 func (a *app) contextUseCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.data(&cobra.Command{
 		Use:               "use NAME",
 		Short:             "Make a context the current one",
 		Example:           `  lockstep context use lab`,
 		Args:              wants("NAME"),
 		ValidArgsFunction: completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.changeContexts(fmt.Sprintf("the current context is %s", args[0]), func(f *contexts.File) error {
+			return a.changeContexts("the current context is %s", func(f *contexts.File) (contextView, error) {
 				c, err := findContext(f, args[0])
-				if err == nil {
-					f.Current = c.Name
+				if err != nil {
+					return contextView{}, err
 				}
-				return err
+				f.Current = c.Name
+				return viewOf(f, *c), nil
 			})
 		},
-	}
+	})
 }
 
 func (a *app) contextCreateCommand() *cobra.Command {
@@ -117,39 +121,41 @@ which the user is known to the cluster stay where they are.`,
 			if err != nil {
 				return err
 			}
-			return a.changeContexts(fmt.Sprintf("context %s is there", args[0]), func(f *contexts.File) error {
+			return a.changeContexts("context %s is there", func(f *contexts.File) (contextView, error) {
 				if err := f.Add(c); err != nil {
-					return exitErrorf(codeUsage, "create %w", err)
+					return contextView{}, exitErrorf(codeUsage, "create %w", err)
 				}
 				if f.Current == "" {
 					f.Current = args[0]
 				}
-				return nil
+				return viewOf(f, c), nil
 			})
 		},
 	}
 	cmd.Flags().StringSliceVar(&addresses, flagAddress, nil, "the cluster's coordinators, `HOST:PORT`, separated by commas; the port may be left out: "+defaultPort)
 	tls.AddFlags(cmd.Flags())
 	addToken(cmd.Flags(), &token)
-	return cmd
+	return a.data(cmd)
 }
 
 func (a *app) contextDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.data(&cobra.Command{
 		Use: "delete NAME", Aliases: []string{"rm"},
 		Short:             "Forget a context; the cluster does not notice",
 		Example:           `  lockstep context delete lab`,
 		Args:              wants("NAME"),
 		ValidArgsFunction: completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.changeContexts(fmt.Sprintf("context %s is gone", args[0]), func(f *contexts.File) error {
-				if _, err := findContext(f, args[0]); err != nil {
-					return err
+			return a.changeContexts("context %s is gone", func(f *contexts.File) (contextView, error) {
+				c, err := findContext(f, args[0])
+				if err != nil {
+					return contextView{}, err
 				}
-				return f.Delete(args[0])
+				v := viewOf(f, *c)
+				return v, f.Delete(args[0])
 			})
 		},
-	}
+	})
 }
 
 func loadContexts() (*contexts.File, string, error) {
@@ -161,20 +167,20 @@ func loadContexts() (*contexts.File, string, error) {
 	return f, path, err
 }
 
-// changeContexts makes a change, saves it and says so.
-func (a *app) changeContexts(done string, change func(*contexts.File) error) error {
+// changeContexts makes a change, saves it and tells so of the context that was changed, in words with its name.
+func (a *app) changeContexts(words string, change func(*contexts.File) (contextView, error)) error {
 	f, path, err := loadContexts()
 	if err != nil {
 		return err
 	}
-	if err := change(f); err != nil {
+	v, err := change(f)
+	if err != nil {
 		return err
 	}
 	if err := f.Save(path); err != nil {
 		return err
 	}
-	a.sayf("%s", done)
-	return nil
+	return a.done(v, v.Name, words, v.Name)
 }
 
 // findContext returns the context of that name.

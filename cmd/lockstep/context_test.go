@@ -22,6 +22,9 @@ func TestContexts(t *testing.T) {
 		t.Errorf("listed %s", r.out)
 	}
 	command(t, "context", "delete", "home").want(t, 0, nil, []string{"context home is gone"})
+	command(t, "context", "create", "there", "--addr", "h", "-o", "json").want(t, 0, []string{`"name": "there"`, `"current": true`, `"token": false`}, nil)
+	command(t, "context", "use", "lab", "-o", "name").wantOut(t, "lab\n")
+	command(t, "context", "delete", "there", "-o", "yaml").want(t, 0, []string{"name: there\n", "current: false\n"}, nil)
 	command(t, "context", "list", "-o", "name").wantOut(t, "lab\n")
 
 	command(t, "context", "use", "lap").want(t, codeNotFound, nil, []string{`there is no context "lap"; did you mean "lab"?`})

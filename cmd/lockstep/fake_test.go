@@ -25,6 +25,7 @@ type fake struct {
 	lockstepv1.UnimplementedWorkersServer
 	lockstepv1.UnimplementedClusterServer
 	lockstepv1.UnimplementedChunksServer
+	lockstepv1.UnimplementedAccessServer
 	t *testing.T
 
 	mu        sync.Mutex
@@ -60,6 +61,7 @@ func (f *fake) serveAt(address string) (string, func()) {
 	lockstepv1.RegisterWorkersServer(s, f)
 	lockstepv1.RegisterClusterServer(s, f)
 	lockstepv1.RegisterChunksServer(s, f)
+	lockstepv1.RegisterAccessServer(s, f)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

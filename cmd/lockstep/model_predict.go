@@ -46,7 +46,7 @@ its prediction as a PNG file.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.predict(cmd, args[0], args[1:], o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "csv", "print as `FORMAT`: csv, json or npy (the model's output)")
+	f.StringVarP(&o.format, "format", "o", "csv", "print as `FORMAT`: csv, json or npy (the model's output)")
 	f.StringVar(&o.input, "input-format", "", "read as `FORMAT`: csv, tsv, json, npy, parquet or image; default: by the file's name, csv for standard input")
 	f.StringVar(&o.output, "output", "-", "write to `FILE`; \"-\" is standard output")
 	f.StringVar(&o.images, "images", "", "draw records that are images, each with its prediction, as PNG files in `DIR`")
@@ -197,48 +197,4 @@ func (r *predicting) flush() error {
 	}
 	r.records = r.records[:0]
 	return nil
-}
-
-func (a *app) generateCommand() *cobra.Command {
-	var g infer.Generation
-	cmd := &cobra.Command{
-		Use:   "generate MODEL",
-		Short: "Continue a text",
-		Long: `Prints the prompt and what the model makes of it, a token at a time. The text depends on the model, the prompt, the
-temperature and the seed alone. MODEL is a job, or a file that "model export --format bundle" wrote.`,
-		Example: `  lockstep model generate shakespeare-lstm --prompt "ROMEO:" --length 400 --temperature 0.8
-  lockstep model generate shakespeare.bundle.safetensors --prompt "To be" --temperature 0`,
-		Args:              wants("MODEL"),
-		ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if g.Length < 1 || g.Temperature < 0 {
-				return usageErrorf(cmd, "--length %d --temperature %v: want at least 1 and at least 0", g.Length, g.Temperature)
-			}
-			m, err := a.useModel(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			first := true
-			err = m.Generate(g, func(text string) error {
-				if first {
-					text, first = g.Prompt+text, false
-				}
-				if _, err := io.WriteString(a.out, text); err != nil {
-					return err
-				}
-				return context.Cause(cmd.Context())
-			})
-			if !first {
-				_, end := io.WriteString(a.out, "\n")
-				err = errors.Join(err, end)
-			}
-			return err
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&g.Prompt, "prompt", "\n", "the `TEXT` to continue")
-	f.IntVar(&g.Length, "length", 200, "add `N` tokens")
-	f.Float64Var(&g.Temperature, "temperature", 1, "divide the logarithms of probabilities by `T`: below 1 is more careful, 0 takes the most probable token")
-	f.Uint64Var(&g.Seed, "seed", 0, "draw by the random numbers of `SEED`")
-	return a.remote(cmd)
 }

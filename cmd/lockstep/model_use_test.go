@@ -152,6 +152,11 @@ func TestModelsInUse(t *testing.T) {
 		if a.code != 0 || a.out != b.out || len(a.out) != len("a")+9+len("\n") {
 			t.Errorf("%q and %q", a.out, b.out)
 		}
+		var g generated
+		r := command(t, "model", "generate", letters, "--prompt", "a", "--length", "9", "--seed", "7", "-o", "json")
+		if err := json.Unmarshal([]byte(r.out), &g); err != nil || g != (generated{letters, "a", 1, 7, strings.TrimSuffix(a.out, "\n")}) {
+			t.Errorf("%v: %s", err, r.out)
+		}
 		command(t, "model", "generate", letters, "--prompt", "z").want(t, 1, nil, []string{`the character 'z' is not in the model's vocabulary`})
 	})
 	t.Run("generate byte pairs", func(t *testing.T) {

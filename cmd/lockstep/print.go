@@ -33,6 +33,14 @@ func (a *app) print(p printed) error {
 	return p.table(a.out, a.format == console.Wide)
 }
 
+// done tells what a command did, in words for people, and otherwise as data with a name.
+func (a *app) done(value any, name, format string, args ...any) error {
+	return a.print(printed{value: value, names: []string{name}, table: func(io.Writer, bool) error {
+		a.sayf(format, args...)
+		return nil
+	}})
+}
+
 // ago tells how long something is past, in its largest unit or two; "" for the zero time.
 func ago(t time.Time) string {
 	if t.IsZero() {

@@ -38,7 +38,8 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 		Use:   "create NAME",
 		Short: "Make a token and print it, this once",
 		Example: `  lockstep token create ada --role user
-  LOCKSTEP_TOKEN=$(lockstep token create grafana --role reader --expires 0)`,
+  LOCKSTEP_TOKEN=$(lockstep token create grafana --role reader --expires 0)
+  lockstep token create rack-7 --role join -o json | jq -r .id`,
 		Args: wants("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if days < 0 {
@@ -53,12 +54,11 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 				return usageErrorf(cmd, "%w", err)
 			}
 			return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-				if _, err := c.CreateToken(ctx, &lockstepv1.CreateTokenRequest{Token: t}); err != nil {
+				made, err := c.CreateToken(ctx, &lockstepv1.CreateTokenRequest{Token: t})
+				if err != nil {
 					return answer(err)
 				}
-				a.sayf("token %s of %s/%s; it is not shown again", t.Id, t.Role, t.Name)
-				_, err := fmt.Fprintln(a.out, text)
-				return err
+				return a.printNewToken(made, text)
 			})
 		},
 	}
@@ -68,7 +68,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	}
 	oneOf(cmd, "role", roles...)
 	cmd.Flags().IntVar(&days, "expires", 90, "it is good for `N` days; 0: until it is revoked")
-	return a.remote(cmd)
+	return a.data(a.remote(cmd))
 }
 
 // tokenView is a token as it is printed.
@@ -78,6 +78,28 @@ type tokenView struct {
 	Role    string    `json:"role"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
+}
+
+func tokenViewOf(t *lockstepv1.Token) tokenView {
+	v := tokenView{ID: t.Id, Name: t.Name, Role: t.Role, Created: time.UnixMilli(t.CreatedMs).UTC()}
+	if t.ExpiresMs != 0 {
+		v.Expires = time.UnixMilli(t.ExpiresMs).UTC()
+	}
+	return v
+}
+
+// newToken is a token whose secret is known for this moment.
+type newToken struct {
+	tokenView
+	Token string `json:"token"`
+}
+
+func (a *app) printNewToken(t *lockstepv1.Token, text string) error {
+	return a.print(printed{value: newToken{tokenViewOf(t), text}, names: []string{t.Id}, table: func(w io.Writer, _ bool) error {
+		a.sayf("token %s of %s/%s; it is not shown again", t.Id, t.Role, t.Name)
+		_, err := fmt.Fprintln(w, text)
+		return err
+	}})
 }
 
 func (a *app) tokenListCommand() *cobra.Command {
@@ -104,10 +126,9 @@ func (a *app) printTokens(tokens []*lockstepv1.Token) error {
 	views := []tokenView{}
 	g := console.Grid{Columns: []console.Column{{Name: "ID"}, {Name: "NAME"}, {Name: "ROLE"}, {Name: "AGE"}, {Name: "EXPIRES"}}}
 	for _, t := range tokens {
-		v := tokenView{ID: t.Id, Name: t.Name, Role: t.Role, Created: time.UnixMilli(t.CreatedMs).UTC()}
+		v := tokenViewOf(t)
 		expires := "never"
 		if t.ExpiresMs != 0 {
-			v.Expires = time.UnixMilli(t.ExpiresMs).UTC()
 			expires = v.Expires.Format(time.DateTime)
 		}
 		views, p.names = append(views, v), append(p.names, t.Id)
@@ -119,7 +140,7 @@ func (a *app) printTokens(tokens []*lockstepv1.Token) error {
 }
 
 func (a *app) tokenRevokeCommand() *cobra.Command {
-	return a.remote(&cobra.Command{
+	return a.data(a.remote(&cobra.Command{
 		Use:     "revoke ID",
 		Short:   "Make a token void at once; a worker's certificate ends by itself within a day",
 		Example: `  lockstep token revoke 3f9c2a1be07d5c48`,
@@ -130,9 +151,8 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 				if err != nil {
 					return answer(err)
 				}
-				a.sayf("token %s of %s/%s is void", t.Id, t.Role, t.Name)
-				return nil
+				return a.done(tokenViewOf(t), t.Id, "token %s of %s/%s is void", t.Id, t.Role, t.Name)
 			})
 		},
-	})
+	}))
 }

@@ -21,16 +21,23 @@ func (a *app) topCommand() *cobra.Command {
 		Use:   "top",
 		Short: "Watch jobs, their losses, rings and workers in the terminal",
 		Long: `Shows the cluster's jobs with their losses as curves, the rings of those that run, and the workers, anew every second, until
-q or Ctrl-C. Where standard output is no terminal, or with --once, it prints one frame.`,
+q or Ctrl-C. Where standard output is no terminal, or with --once, it prints one frame. With -o json or -o yaml it prints one
+reading of the cluster, its jobs with who trains them, and its workers; with -o name the jobs' ids.`,
 		Example: `  lockstep top
-  lockstep top --once`,
+  lockstep top --once
+  lockstep top -o json | jq '.jobs[] | select(.state == "RUNNING") | .members'`,
 		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *client.Client) error { return a.top(ctx, c, once) })
+			return a.connected(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+				if a.format != console.Table && a.format != console.Wide {
+					return a.printReading(ctx, c)
+				}
+				return a.top(ctx, c, once)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "print one frame")
-	return a.remote(cmd)
+	return a.data(a.remote(cmd))
 }
 
 const (
@@ -101,7 +108,21 @@ const frameTimeout = 5 * time.Second
 func (a *app) frame(ctx context.Context, c *client.Client) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
 	defer cancel()
-	var s scene
+	s, err := readScene(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s.jobs = newest(s.jobs)
+	for _, j := range s.jobs {
+		if s.series[j.Id], err = c.GetSeries(ctx, &lockstepv1.GetJobRequest{Job: j.Id}); err != nil {
+			return nil, answer(err)
+		}
+	}
+	return s.lines(a.outTerm, time.Now())
+}
+
+// readScene asks for all but the series.
+func readScene(ctx context.Context, c *client.Client) (*scene, error) {
 	status, err := c.GetStatus(ctx, &lockstepv1.GetStatusRequest{})
 	if err != nil {
 		return nil, answer(err)
@@ -114,11 +135,5 @@ func (a *app) frame(ctx context.Context, c *client.Client) ([]string, error) {
 	if err != nil {
 		return nil, answer(err)
 	}
-	s.status, s.jobs, s.workers, s.series = status, newest(jobs.Jobs), workers.Workers, map[string]*lockstepv1.Series{}
-	for _, j := range s.jobs {
-		if s.series[j.Id], err = c.GetSeries(ctx, &lockstepv1.GetJobRequest{Job: j.Id}); err != nil {
-			return nil, answer(err)
-		}
-	}
-	return s.lines(a.outTerm, time.Now())
+	return &scene{status, jobs.Jobs, workers.Workers, map[string]*lockstepv1.Series{}}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -23,4 +24,18 @@ func TestTop(t *testing.T) {
 	if done, tiny := strings.Index(r.out, "done-1"), strings.Index(r.out, "tiny-1"); done < tiny {
 		t.Errorf("what has ended comes before what runs:\n%s", r.out)
 	}
+
+	var now reading
+	if r := command(t, "top", "-o", "json"); r.code != 0 || json.Unmarshal([]byte(r.out), &now) != nil || strings.Contains(r.out, `"spec"`) {
+		t.Fatalf("%+v", r)
+	}
+	if len(now.Jobs) != 3 || len(now.Workers) != 2 || now.Cluster.Leader != "c-1" {
+		t.Errorf("%+v", now)
+	}
+	for _, j := range now.Jobs {
+		if j.ID == "tiny-1" && (len(j.Members) != 2 || j.Metrics["train_loss"] != 1) {
+			t.Errorf("%+v", j)
+		}
+	}
+	command(t, "top", "-o", "name").wantOut(t, "done-1\ntiny-1\nlater-1\n")
 }

@@ -49,7 +49,7 @@ func TestSnapshotRestoredElsewhere(t *testing.T) {
 			t.Errorf("damaged file %d: code %d, want 7\n%s", i, code, out)
 		}
 	}
-	if code, out := c.cli("cluster", "snapshot", "restore", file); code != 0 {
+	if code, out := c.cli("cluster", "snapshot", "restore", file, "-o", "json"); code != 0 || !strings.Contains(out, `"jobs": 2,`) {
 		t.Fatalf("restore: code %d\n%s", code, out)
 	}
 	want(t, c.WaitDone(running).ModelDigest)
