@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,13 +61,48 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestRules has promtool read the configuration and the alerts, and see the alerts fire and stay silent. The certificates
-// that the configuration names are where Prometheus runs.
-func TestRules(t *testing.T) {
+// TestQueries has promtool parse what the dashboard asks for, as recording rules.
+func TestQueries(t *testing.T) {
+	path := promtool(t)
+	text, err := os.ReadFile(filepath.Join(monitoring, "grafana/dashboards/lockstep.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
+	for i, p := range d.Panels {
+		for j, target := range p.Targets {
+			fmt.Fprintf(&rules, "  - {record: panel_%d_%d, expr: %q}\n", i, j, strings.ReplaceAll(target.Expr, "$train_job", ".*"))
+		}
+	}
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(file, []byte(rules.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(path, "check", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func promtool(t *testing.T) string {
+	t.Helper()
 	path, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("there is no promtool here: apt-get install prometheus")
 	}
+	return path
+}
+
+// TestRules has promtool read the configuration and the alerts, and see the alerts fire and stay silent. The certificates
+// that the configuration names are where Prometheus runs.
+func TestRules(t *testing.T) {
+	path := promtool(t)
 	for _, args := range [][]string{{"check", "config", "--syntax-only", "prometheus.yml"}, {"check", "rules", "--lint-fatal", "alerts.yml"}, {"test", "rules", "alerts_test.yml"}} {
 		cmd := exec.Command(path, args...)
 		cmd.Dir = monitoring
