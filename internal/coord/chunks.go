@@ -57,7 +57,6 @@ func (s *chunksServer) PutChunk(ctx context.Context, r *lockstepv1.PutChunkReque
 	if stored < s.majority() {
 		return nil, putError(stored, s.majority(), errs)
 	}
-	h = ckpt.HashOf(r.Data)
 	return &lockstepv1.PutChunkResponse{Hash: h[:]}, nil
 }
 
@@ -72,9 +71,11 @@ func putError(stored, want int, errs []error) error {
 	return status.Errorf(code, "chunk is on %d coordinators, want %d: %v", stored, want, errors.Join(errs...))
 }
 
+// putHere returns the chunk's hash whether it was stored or not.
 func (n *Node) putHere(ctx context.Context, data []byte) (ckpt.Hash, error) {
-	n.recent.add(ckpt.HashOf(data))
-	h, err := n.chunks.Put(ctx, data)
+	h := ckpt.HashOf(data)
+	n.recent.add(h)
+	_, err := n.chunks.Put(ctx, data)
 	switch {
 	case errors.Is(err, ckpt.ErrNoSpace):
 		return h, status.Errorf(codes.ResourceExhausted, "coordinator %s: %v", n.cfg.ID, err)

@@ -146,6 +146,7 @@ func (s *session) form() (link *grpclink.Link, err error) {
 	if err := s.task.open(ctx, s.job, s.w.cfg.Cores, s.w.data(s.job)); err != nil {
 		return nil, err
 	}
+	s.task.readyCopies()
 	s.task.reconsider(s.dispute)
 	start, err := s.join(ctx)
 	if err != nil {

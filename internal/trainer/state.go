@@ -97,6 +97,20 @@ type copies struct {
 	used    int
 }
 
+// reserve takes the memory for count vectors of n elements, and has the system give it now.
+func (c *copies) reserve(count, n int) {
+	for range count {
+		v := make([]float32, n)
+		for i := 0; i < n; i += pageElements {
+			v[i] = 0
+		}
+		c.vectors = append(c.vectors, v)
+	}
+}
+
+// pageElements is the least size of the system's pages, in elements.
+const pageElements = 1 << 10
+
 // of copies a vector.
 func (c *copies) of(v []float32) []float32 {
 	if c.used == len(c.vectors) {

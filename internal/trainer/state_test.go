@@ -212,6 +212,26 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
+// The first checkpoint is copied into memory that was taken before the first step; a job that makes none until its end takes none.
+func TestMemoryForCheckpointsIsReady(t *testing.T) {
+	for every, want := range map[string]int{"never": 0, "{steps: 3}": 3, "{epochs: 1}": 3} {
+		task := testTask(t, "  training: {epochs: 2, global_batch_size: 8}\n  optimizer: {type: adam, learning_rate: 0.1}\n  checkpoint: {every: "+every+"}\n")
+		task.readyCopies()
+		task.readyCopies() // in the next generation
+		if got := len(task.copies.vectors); got != want {
+			t.Fatalf("every %s: memory for %d vectors, want %d", every, got, want)
+		}
+		for _, v := range task.copies.vectors {
+			if len(v) != task.net.Size() {
+				t.Errorf("memory for %d elements, want %d", len(v), task.net.Size())
+			}
+		}
+		if c := task.encodeInto(&task.copies, task.state); want > 0 && (&c.Tensors[0].Data[0] != &task.copies.vectors[0][0] || len(task.copies.vectors) != want) {
+			t.Errorf("every %s: the first checkpoint has taken other memory", every)
+		}
+	}
+}
+
 // A copy into memory that was used before is that of the state now, and of no other.
 func TestCopiesAreUsedAgain(t *testing.T) {
 	var c copies

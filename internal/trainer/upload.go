@@ -43,6 +43,17 @@ func newUploader(s *session) *uploader {
 	return u
 }
 
+// readyCopies takes the memory for checkpoints before the first step, if any is made before the last: the steps would wait for it.
+func (t *task) readyCopies() {
+	if e := t.spec.Checkpoint.Every; len(t.copies.vectors) == 0 && (e.Steps > 0 || e.Epochs > 0) {
+		vectors := 1 + len(t.opt.Slots())
+		if t.keepsBest() {
+			vectors++
+		}
+		t.copies.reserve(vectors, t.net.Size())
+	}
+}
+
 // close ends what is under way, and leaves it to the next generation.
 func (u *uploader) close() {
 	u.cancel()
