@@ -3,6 +3,7 @@ package trainer
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 )
 
 // digest is a quick digest of a state, 32 bytes: four lanes, in each of which every word enters by a bijection, so that a
@@ -17,11 +18,11 @@ const digestPrime = 0x9E3779B97F4A7C15
 func (d *digest) floats(v []float32) {
 	a, b, c, e := d[0], d[1], d[2], d[3]
 	for ; len(v) >= 8; v = v[8:] {
-		v := v[:8:8]
-		a = (a + (uint64(math.Float32bits(v[0])) | uint64(math.Float32bits(v[1]))<<32)) * digestPrime
-		b = (b + (uint64(math.Float32bits(v[2])) | uint64(math.Float32bits(v[3]))<<32)) * digestPrime
-		c = (c + (uint64(math.Float32bits(v[4])) | uint64(math.Float32bits(v[5]))<<32)) * digestPrime
-		e = (e + (uint64(math.Float32bits(v[6])) | uint64(math.Float32bits(v[7]))<<32)) * digestPrime
+		w := (*[4]uint64)(unsafe.Pointer(&v[0])) // as they lie in the memory of a little-endian machine
+		a = (a + w[0]) * digestPrime
+		b = (b + w[1]) * digestPrime
+		c = (c + w[2]) * digestPrime
+		e = (e + w[3]) * digestPrime
 	}
 	*d = digest{a, b, c, e}
 	for _, x := range v {
