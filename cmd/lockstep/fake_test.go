@@ -26,7 +26,8 @@ type fake struct {
 	lockstepv1.UnimplementedClusterServer
 	lockstepv1.UnimplementedChunksServer
 	lockstepv1.UnimplementedAccessServer
-	t *testing.T
+	t       *testing.T
+	options []grpc.ServerOption
 
 	mu        sync.Mutex
 	state     *job.State
@@ -56,7 +57,7 @@ func (f *fake) serveAt(address string) (string, func()) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	s := grpc.NewServer()
+	s := grpc.NewServer(f.options...)
 	lockstepv1.RegisterJobsServer(s, f)
 	lockstepv1.RegisterWorkersServer(s, f)
 	lockstepv1.RegisterClusterServer(s, f)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,7 +73,7 @@ func (a *app) predict(cmd *cobra.Command, name string, files []string, o predict
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
-	return a.writeTo(o.output, func(w io.Writer) error {
+	return a.writeTo(o.output, 0o644, func(w io.Writer) error {
 		out, err := infer.NewWriter(w, o.format, m)
 		if err != nil {
 			return err
@@ -102,7 +103,7 @@ func (a *app) useModel(ctx context.Context, name string) (*infer.Model, error) {
 }
 
 // writeTo has write write to a file, whole or not at all, or to standard output.
-func (a *app) writeTo(path string, write func(w io.Writer) error) error {
+func (a *app) writeTo(path string, mode fs.FileMode, write func(w io.Writer) error) error {
 	if path == "-" {
 		return write(a.out)
 	}
@@ -111,7 +112,7 @@ func (a *app) writeTo(path string, write func(w io.Writer) error) error {
 		return err
 	}
 	err = write(f)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -34,11 +34,15 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	var role string
 	var roles []string
 	var days int
+	var to tokenFolder
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make a token and print it, this once",
+		Long: `Makes a token and prints it, or with --dir DIR writes it to DIR/token, with the certificate of the cluster's authority in
+DIR/ca.pem beside it: all that a worker needs to join.`,
 		Example: `  lockstep token create ada --role user
   LOCKSTEP_TOKEN=$(lockstep token create grafana --role reader --expires 0)
+  lockstep token create workers --role join --expires 0 --dir join    # worker --tls-ca join/ca.pem --join-token-file join/token
   lockstep token create rack-7 --role join -o json | jq -r .id`,
 		Args: wants("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +50,9 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 				return usageErrorf(cmd, "--expires %d: want days, or 0 for never", days)
 			}
 			var end time.Time
+			if to.keep && to.dir == "" {
+				return usageErrorf(cmd, "--keep is for --dir")
+			}
 			if days > 0 {
 				end = time.Now().Add(time.Duration(days) * day)
 			}
@@ -54,9 +61,17 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 				return usageErrorf(cmd, "%w", err)
 			}
 			return a.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+				if old, kept, err := to.kept(ctx, c, t); err != nil {
+					return err
+				} else if kept != nil {
+					return a.saveToken(to, kept, old, "kept")
+				}
 				made, err := c.CreateToken(ctx, &lockstepv1.CreateTokenRequest{Token: t})
 				if err != nil {
 					return answer(err)
+				}
+				if to.dir != "" {
+					return a.saveToken(to, made, text, "made")
 				}
 				return a.printNewToken(made, text)
 			})
@@ -68,6 +83,8 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	}
 	oneOf(cmd, "role", roles...)
 	cmd.Flags().IntVar(&days, "expires", 90, "it is good for `N` days; 0: until it is revoked")
+	cmd.Flags().StringVar(&to.dir, "dir", "", "write it to `DIR`, not to standard output")
+	cmd.Flags().BoolVar(&to.keep, "keep", false, "with --dir: leave alone what is there and good")
 	return a.data(a.remote(cmd))
 }
 

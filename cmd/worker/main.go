@@ -8,13 +8,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"lockstep/internal/certs"
-	"lockstep/internal/client"
 	"lockstep/internal/flagenv"
 	"lockstep/internal/healthcheck"
 	"lockstep/internal/source"
@@ -47,7 +45,7 @@ func must(err error) {
 func command() *cobra.Command {
 	var c trainer.Config
 	var tls certs.Files
-	var joinToken string
+	var join joinFlags
 	var logFormat, logLevel string
 	var watched telemetry.Flags
 	var roots flagenv.Folders
@@ -70,8 +68,8 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 				memory = flagenv.HalfOfMemory()
 			}
 			c.CacheSize, c.Memory, c.S3, c.DataRoots = int64(cache), int64(memory), source.S3FromEnv(os.Getenv), source.Roots(roots)
-			if joinToken != "" {
-				stop, err := enroll(cmd.Context(), &c, &tls, joinToken)
+			if join.given() {
+				stop, err := join.enroll(cmd.Context(), &c, &tls)
 				if err != nil {
 					return err
 				}
@@ -100,7 +98,7 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 	must(f.MarkHidden("test-step-time"))
 	tls.AddFlags(f)
 	watched.AddTo(f)
-	f.StringVar(&joinToken, "join-token", "", "instead of --tls-cert and --tls-key: get a certificate from the coordinators, with a `TOKEN` of \"lockstep token create --role join\"")
+	join.addTo(f)
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	cmd.AddCommand(healthcheck.Command("127.0.0.1:7080"))
@@ -119,34 +117,4 @@ func work(ctx context.Context, c trainer.Config, watched *telemetry.Flags) (err 
 	defer func() { err = errors.Join(err, closeTraces()) }()
 	flagenv.LimitHeap()
 	return trainer.Run(ctx, c)
-}
-
-// enroll gives a worker a certificate from the coordinators, which is renewed until stop is called.
-func enroll(ctx context.Context, c *trainer.Config, tls *certs.Files, token string) (stop func(), err error) {
-	switch {
-	case tls.CA == "":
-		return nil, errors.New("--join-token needs --tls-ca, to know the coordinators by")
-	case tls.Cert != "" || tls.Key != "":
-		return nil, errors.New("--join-token takes the place of --tls-cert and --tls-key")
-	}
-	trust, err := tls.Source(certs.Anonymous)
-	if err != nil {
-		return nil, err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, err
-	}
-	e, err := client.Enroll(ctx, c.Coordinators, trust, token, host)
-	if err != nil {
-		return nil, err
-	}
-	c.TLS = e
-	ctx, cancel := context.WithCancel(ctx)
-	var renewing sync.WaitGroup
-	renewing.Go(func() { e.Run(ctx, func(err error) { c.Log.Warn("certificate was not renewed", "error", err) }) })
-	return func() {
-		cancel()
-		renewing.Wait()
-	}, nil
 }

@@ -60,6 +60,12 @@ func parseToken(text string) (id string, hash [sha256.Size]byte, ok bool) {
 	return id, sha256.Sum256(b), true
 }
 
+// TokenID is the id in a token's text, "" if it is none.
+func TokenID(text string) string {
+	id, _, _ := parseToken(text)
+	return id
+}
+
 var errToken = errors.New("the token is unknown, was revoked or has expired")
 
 // holder is whose token it is.

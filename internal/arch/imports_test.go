@@ -17,6 +17,7 @@ var allowed = map[string]string{
 
 	"deploy/compose":          "", // tests of a cluster that runs
 	"deploy/kubernetes/check": "", // a module of its own
+	"deploy/monitoring/check": "", // likewise
 
 	"cmd/coordinator": "internal/certs internal/coord internal/event internal/flagenv internal/healthcheck internal/source internal/telemetry",
 	"cmd/worker":      "internal/source internal/certs internal/client internal/flagenv internal/healthcheck internal/trainer internal/telemetry",

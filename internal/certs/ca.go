@@ -27,12 +27,36 @@ const (
 
 // CA is a certificate authority.
 type CA struct {
-	cert *x509.Certificate
-	key  crypto.Signer
+	cert    *x509.Certificate
+	key     crypto.Signer
+	trusted []*x509.Certificate // by all whom it gives an identity; it is one of them
 }
 
 // NewCA makes an authority with a key of its own.
-func NewCA(name string) (*CA, error) {
+func NewCA(name string) (*CA, error) { return newCA(name, func(*x509.Certificate) {}) }
+
+// AnyWorker is a host's name that every worker's certificate is good for, for programs that verify one, such as Prometheus:
+// a worker may be at any address. It belongs to nobody (RFC 2606).
+const AnyWorker = "worker.invalid"
+
+// newWorkerCA makes an authority that is good for workers alone: no verifier takes its certificates for another's
+// identity (RFC 5280, name constraints), nor does a browser for any host's.
+func newWorkerCA(name string) (*CA, error) {
+	return newCA(name, func(t *x509.Certificate) {
+		t.PermittedDNSDomainsCritical = true // all constraints are
+		t.PermittedURIDomains = []string{Identity{Role: Worker}.uri().Host}
+		t.PermittedDNSDomains = []string{AnyWorker}
+		for _, all := range []string{"0.0.0.0/0", "::/0"} {
+			_, network, err := net.ParseCIDR(all)
+			if err != nil {
+				panic(err)
+			}
+			t.ExcludedIPRanges = append(t.ExcludedIPRanges, network)
+		}
+	})
+}
+
+func newCA(name string, limit func(*x509.Certificate)) (*CA, error) {
 	key, err := NewKey()
 	if err != nil {
 		return nil, err
@@ -44,12 +68,13 @@ func NewCA(name string) (*CA, error) {
 		NotBefore: now.Add(-skew), NotAfter: now.Add(CAValidity), SubjectKeyId: id[:20],
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
+	limit(t)
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate authority: %w", err)
 	}
 	cert, err := x509.ParseCertificate(der)
-	return &CA{cert: cert, key: key}, err
+	return &CA{cert, key, []*x509.Certificate{cert}}, err
 }
 
 // NewKey makes a private key on P-256.
@@ -81,6 +106,9 @@ func (a *CA) Issue(who Identity, hosts []string, public crypto.PublicKey, validi
 		t.ExtKeyUsage = append(t.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 	}
 	t.URIs = []*url.URL{who.uri()}
+	if who.Role == Worker {
+		t.DNSNames = append(t.DNSNames, AnyWorker)
+	}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)

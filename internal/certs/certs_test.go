@@ -122,9 +122,9 @@ func TestWhoTalksToWhom(t *testing.T) {
 }
 
 // both shows the certificate of one cluster and trusts another.
-func both(shows, trusts *Files) *mixed { return &mixed{shows, trusts} }
+func both(shows, trusts Source) *mixed { return &mixed{shows, trusts} }
 
-type mixed struct{ shows, trusts *Files }
+type mixed struct{ shows, trusts Source }
 
 func (m *mixed) Current() (*tls.Certificate, *x509.CertPool, error) {
 	own, _, err := m.shows.Current()
@@ -205,6 +205,18 @@ func TestFolder(t *testing.T) {
 		f := Folder{Dir: dir, Keep: true, Validity: 365 * 24 * time.Hour, Hosts: hosts[:1]}
 		if _, made, err := f.Issue(Identity{Worker, "w"}, hosts[1:]...); made == (len(hosts) == 1) || err != nil {
 			t.Errorf("for hosts %v: made: %v, %v", hosts, made, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, WorkerCA, KeyFile)); err != nil { // as with those of an older version
+		t.Fatal(err)
+	}
+	if made, err := f.Init("again"); !made || err != nil {
+		t.Errorf("without a workers' authority: %v, %v", made, err)
+	}
+	for _, want := range []bool{true, false} { // it has to trust the new one
+		f := Folder{Dir: dir, Keep: true, Validity: 365 * 24 * time.Hour}
+		if _, made, err := f.Issue(Identity{Worker, "w"}); made != want || err != nil {
+			t.Errorf("made: %v, %v, want %v", made, err, want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".new*")); len(left) > 0 {

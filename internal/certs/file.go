@@ -17,6 +17,7 @@ const (
 	CAKeyFile = "ca-key.pem"
 	CertFile  = "cert.pem"
 	KeyFile   = "key.pem"
+	WorkerCA  = "worker-ca" // the folder in the authority's with the key for workers alone, whose certificate is in CAFile too
 )
 
 const (
@@ -26,14 +27,6 @@ const (
 
 // maxFile bounds what is read of a file of certificates.
 const maxFile = 1 << 20
-
-// Save writes the authority's certificate and key into a folder.
-func (a *CA) Save(dir string, force bool) error {
-	if err := writeCert(filepath.Join(dir, CAFile), a.cert, force); err != nil {
-		return err
-	}
-	return writeKey(filepath.Join(dir, CAKeyFile), a.key, force)
-}
 
 // LoadCA reads an authority from its files.
 func LoadCA(certFile, keyFile string) (*CA, error) {
@@ -47,14 +40,14 @@ func LoadCA(certFile, keyFile string) (*CA, error) {
 	}
 	for _, c := range list {
 		if pub, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && c.IsCA && pub.Equal(key.Public()) {
-			return &CA{cert: c, key: key}, nil
+			return &CA{c, key, list}, nil
 		}
 	}
 	return nil, fmt.Errorf("the key in %s is not that of a certificate authority in %s", keyFile, certFile)
 }
 
-// SaveIdentity makes a key and a certificate for an identity and writes them into a folder, with the authority's
-// certificate beside them: all that a process needs.
+// SaveIdentity makes a key and a certificate for an identity and writes them into a folder, with the certificates of the
+// authorities that are trusted beside them: all that a process needs.
 func (a *CA) SaveIdentity(dir string, issue func(crypto.PublicKey) (*x509.Certificate, error), force bool) error {
 	key, err := NewKey()
 	if err != nil {
@@ -67,14 +60,18 @@ func (a *CA) SaveIdentity(dir string, issue func(crypto.PublicKey) (*x509.Certif
 	if err := writeKey(filepath.Join(dir, KeyFile), key, force); err != nil {
 		return err
 	}
-	if err := writeCert(filepath.Join(dir, CertFile), cert, force); err != nil {
+	if err := writeCerts(filepath.Join(dir, CertFile), force, cert); err != nil {
 		return err
 	}
-	return writeCert(filepath.Join(dir, CAFile), a.cert, force)
+	return writeCerts(filepath.Join(dir, CAFile), force, a.trusted...)
 }
 
-func writeCert(path string, c *x509.Certificate, force bool) error {
-	return write(path, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: c.Raw}), force)
+func writeCerts(path string, force bool, list ...*x509.Certificate) error {
+	var text []byte
+	for _, c := range list {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: c.Raw})...)
+	}
+	return write(path, text, force)
 }
 
 func writeKey(path string, key crypto.Signer, force bool) error {

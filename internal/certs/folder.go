@@ -14,7 +14,7 @@ import (
 // Folder is where an authority is kept: its files, and under the name of each identity that it has issued a folder with
 // all that this one needs.
 //
-//	DIR/ca.pem  DIR/ca-key.pem  DIR/NAME/ca.pem  DIR/NAME/cert.pem  DIR/NAME/key.pem
+//	DIR/ca.pem  DIR/ca-key.pem  DIR/worker-ca/key.pem  DIR/NAME/ca.pem  DIR/NAME/cert.pem  DIR/NAME/key.pem
 type Folder struct {
 	Dir      string
 	Force    bool          // replaces files that are there
@@ -26,18 +26,35 @@ type Folder struct {
 // keepFor is how much longer what is kept has to be good.
 const keepFor = 30 * 24 * time.Hour
 
-// Init makes the authority, unless it is to be kept.
+// Init makes the authority, and one for workers alone, which is trusted beside it: coordinators may have its key. What there
+// is of them stays if it is to be kept.
 func (f Folder) Init(name string) (made bool, err error) {
+	var ca *CA
 	if _, err := os.Stat(filepath.Join(f.Dir, CAKeyFile)); f.Keep && !errors.Is(err, fs.ErrNotExist) {
-		_, err := f.authority()
+		if ca, err = f.authority(); err != nil {
+			return false, err
+		}
+		if _, err := LoadCA(filepath.Join(f.Dir, CAFile), f.workerKey()); err == nil {
+			return false, nil
+		}
+	} else if ca, err = NewCA(name); err != nil {
 		return false, err
 	}
-	ca, err := NewCA(name)
+	workers, err := newWorkerCA(name + ", workers")
 	if err != nil {
 		return false, err
 	}
-	return true, ca.Save(f.Dir, f.Force || f.Keep) // the key is the last that is written: without it there is no authority
+	force := f.Force || f.Keep
+	if err := writeCerts(filepath.Join(f.Dir, CAFile), force, ca.cert, workers.cert); err != nil {
+		return false, err
+	}
+	if err := writeKey(f.workerKey(), workers.key, force); err != nil {
+		return false, err
+	}
+	return true, writeKey(filepath.Join(f.Dir, CAKeyFile), ca.key, force) // the last: without it there is no authority
 }
+
+func (f Folder) workerKey() string { return filepath.Join(f.Dir, WorkerCA, KeyFile) }
 
 func (f Folder) authority() (*CA, error) {
 	return LoadCA(filepath.Join(f.Dir, CAFile), filepath.Join(f.Dir, CAKeyFile))
@@ -60,8 +77,12 @@ func (f Folder) Issue(who Identity, hosts ...string) (dir string, made bool, err
 }
 
 // stillGood reports whether a folder has a certificate of this authority for the identity and the hosts that lasts for a
-// while.
+// while, and trusts who is to be trusted.
 func (a *CA) stillGood(dir string, who Identity, hosts []string) bool {
+	trusted, err := readCerts(filepath.Join(dir, CAFile))
+	if err != nil || !slices.EqualFunc(trusted, a.trusted, (*x509.Certificate).Equal) {
+		return false
+	}
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	own, err := readOwn(filepath.Join(dir, CertFile), filepath.Join(dir, KeyFile), roots)

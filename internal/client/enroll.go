@@ -21,13 +21,14 @@ import (
 type Enrolled struct {
 	coordinators []string
 	trust        certs.Source // the authority
-	token, name  string
+	token        func() (string, error)
+	name         string
 	key          *ecdsa.PrivateKey
 	cert         atomic.Pointer[tls.Certificate]
 }
 
-// Enroll gets the first certificate, from any of the coordinators.
-func Enroll(ctx context.Context, coordinators []string, trust certs.Source, token, name string) (*Enrolled, error) {
+// Enroll gets the first certificate, from any of the coordinators. It asks for the token whenever it needs one.
+func Enroll(ctx context.Context, coordinators []string, trust certs.Source, token func() (string, error), name string) (*Enrolled, error) {
 	key, err := certs.NewKey()
 	if err != nil {
 		return nil, err
@@ -77,8 +78,12 @@ func (e *Enrolled) renew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("enroll: %w", err)
 	}
+	token, err := e.token()
+	if err != nil {
+		return fmt.Errorf("enroll: %w", err)
+	}
 	c, err := Dial(e.coordinators, grpc.WithTransportCredentials(certs.ClientCredentials(e.trust, certs.Coordinator)),
-		grpc.WithPerRPCCredentials(access.Bearer(e.token)))
+		grpc.WithPerRPCCredentials(access.Bearer(token)))
 	if err != nil {
 		return err
 	}

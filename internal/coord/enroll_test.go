@@ -31,7 +31,7 @@ func newNursery(t *testing.T) *nursery {
 	if _, err := f.Init("test"); err != nil {
 		t.Fatal(err)
 	}
-	ca, err := certs.LoadCA(filepath.Join(f.Dir, certs.CAFile), filepath.Join(f.Dir, certs.CAKeyFile))
+	ca, err := certs.LoadCA(filepath.Join(f.Dir, certs.CAFile), filepath.Join(f.Dir, certs.WorkerCA, certs.KeyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (q *nursery) level() {
 }
 
 func (q *nursery) enroll(node int, token, name string) (*client.Enrolled, certs.Identity, error) {
-	e, err := client.Enroll(q.context(), []string{q.nodes[node].cfg.Advertise}, q.trust, token, name)
+	e, err := client.Enroll(q.context(), []string{q.nodes[node].cfg.Advertise}, q.trust, func() (string, error) { return token, nil }, name)
 	if err != nil {
 		return nil, certs.Identity{}, err
 	}

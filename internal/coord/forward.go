@@ -38,13 +38,13 @@ var answeredHere = map[string]bool{
 	lockstepv1.Datasets_ListDatasets_FullMethodName: true,
 	"/grpc.health.v1.Health/Check":                  true,
 	"/grpc.health.v1.Health/List":                   true,
-	lockstepv1.Access_ListTokens_FullMethodName:     true,
 	lockstepv1.Access_Enroll_FullMethodName:         true,
 }
 
 // linearizable are the reads that show every change that was answered before they were asked: the leader makes sure
 // that it leads before it answers them.
-var linearizable = map[string]bool{lockstepv1.Jobs_GetJob_FullMethodName: true, lockstepv1.Jobs_ListJobs_FullMethodName: true}
+var linearizable = map[string]bool{lockstepv1.Jobs_GetJob_FullMethodName: true, lockstepv1.Jobs_ListJobs_FullMethodName: true,
+	lockstepv1.Access_ListTokens_FullMethodName: true}
 
 // forward passes a request to the leader in one hop, if it is for the leader and this replica is not it. The leader has
 // all that any client has seen; a replica that answers itself waits until it has, and a sign of life waits for nothing.
