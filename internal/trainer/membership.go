@@ -68,7 +68,7 @@ func (w *Worker) forget() {
 	}
 }
 
-// drain asks for no more work, and waits until this worker has none.
+// drain asks for no more work, and waits until this worker has no state of a job that would go with it.
 func (w *Worker) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -96,10 +96,15 @@ func (w *Worker) name() string {
 	return w.id
 }
 
+// busy reports whether this worker works on a job that it has a state of: while it opens the data, which may take long, it has none.
 func (w *Worker) busy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.session != nil
+	if w.session == nil {
+		return false
+	}
+	_, has := w.task.position()
+	return has
 }
 
 const (
