@@ -38,7 +38,7 @@ func embedded(cmd *cobra.Command, f *embeddedFlags, dataDir string) *cobra.Comma
 	flags.IntVar(&f.workers, "workers", 4, "start `N` workers; the result does not depend on it")
 	flags.IntVar(&f.coordinators, "coordinators", 3, "start `N` coordinators; a majority of them must live")
 	flags.StringVar(&f.dataDir, "data-dir", "", dataDir)
-	flags.Var(&f.memory, "memory-for-data", "how much of its records each worker holds in memory, such as 1GiB; what is more lies in the data directory (0: no bound; default: half of the memory that there is, shared among the workers)")
+	flags.Var(&f.memory, "memory-for-data", "how much of its records each worker holds in memory, such as 1GiB; what is more is read from its files, or from a copy in the data directory where they are compressed or tables (0: no bound; default: half of the memory that there is, shared among the workers)")
 	flags.Var(&f.roots, "data-root", "folder that the data of jobs may lie in, links followed; several with commas or several times (default: any)")
 	flags.BoolVar(&f.verbose, "verbose", false, "show warnings of the cluster's log, too, not only in its file "+logFile)
 	f.watched.AddTo(flags)

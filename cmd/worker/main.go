@@ -87,7 +87,7 @@ On SIGTERM it leaves its job, which goes on without it, and ends.`,
 	f.StringVar(&c.HTTP, "http", "", "HTTP address to listen on for /metrics and /healthz, such as 0.0.0.0:8081; empty: none")
 	f.StringVar(&c.DataDir, "data-dir", "", "directory for what the worker remembers over restarts, such as its name, and for data; empty: nothing is kept")
 	f.Var(&cache, "cache-size", "how much of the data that it reads over the network the worker keeps in --data-dir")
-	f.Var(&memory, "memory-for-data", "how much of its records the worker holds in memory, such as 1GiB; what is more lies in --data-dir, or in the system's temporary folder (0: no bound; default: half of the memory that there is for this process)")
+	f.Var(&memory, "memory-for-data", "how much of its records the worker holds in memory, such as 1GiB; what is more is read from its files, or from a copy in --data-dir (the system's temporary folder without one) where they are compressed or tables (0: no bound; default: half of the memory that there is for this process)")
 	f.Var(&roots, "data-root", "folder that the data of jobs may lie in, links followed; several with commas or several times (default: any file that this process may read)")
 	f.IntVar(&c.Cores, "cores", runtime.GOMAXPROCS(0), "micro-batches to compute at a time")
 	f.Uint64Var(&c.FlipStep, "test-flip-bit", 0, "for tests of corruption: change one bit of the parameters after step `N`, once")

@@ -14,6 +14,7 @@ import (
 // in blocks of whole records.
 type array struct {
 	path     string
+	header   int64 // bytes before the first record
 	element  element
 	n        int   // records
 	dims     []int // of one record; empty when a record is one element
@@ -83,9 +84,13 @@ func (a *array) end(f *file) error {
 	return nil
 }
 
-// keep reads f to its end, into a store.
+// keep reads f to its end, into a store: of an uncompressed file the records themselves stay where they are.
 func (a *array) keep(f *file) error {
-	a.store = a.space.Store(a.size())
+	if f.at != nil {
+		a.store = a.space.StoreOf(f.at, a.header, a.size())
+	} else {
+		a.store = a.space.Store(a.size())
+	}
 	for i := range a.n {
 		record, err := a.store.Add()
 		if err != nil {
@@ -96,6 +101,9 @@ func (a *array) keep(f *file) error {
 				err = fmt.Errorf("the file ends here: its header announces %d records", a.n)
 			}
 			return &RecordError{File: f.path, Record: i + 1, Err: err}
+		}
+		if err := a.finite(i, record); err != nil {
+			return err
 		}
 	}
 	return a.end(f)
@@ -176,24 +184,27 @@ func (a *array) number(record []byte, j int) float64 {
 	return a.element.number(record[j*a.element.size:])
 }
 
-// checkFinite names the first element that no float32 can hold.
+// checkFinite names the first element that no float32 can hold. Those in a store were looked at on their way there.
 func (a *array) checkFinite() error {
-	if a.element.integer {
+	if a.element.integer || a.store != nil {
 		return nil
 	}
 	for i := range a.n {
-		at, bad := -1, 0.0
-		if err := a.with(i, func(r []byte) {
-			for j := range a.elements {
-				if x := a.number(r, j); !(math.Abs(x) <= math.MaxFloat32) && at < 0 {
-					at, bad = j, x
-				}
-			}
-		}); err != nil {
+		if err := a.finite(i, a.record(i)); err != nil {
 			return err
 		}
-		if at >= 0 {
-			return &RecordError{File: a.path, Record: i + 1, Err: fmt.Errorf("element %d is %v", at, bad)}
+	}
+	return nil
+}
+
+// finite is checkFinite for record i.
+func (a *array) finite(i int, record []byte) error {
+	if a.element.integer {
+		return nil
+	}
+	for j := range a.elements {
+		if x := a.number(record, j); !(math.Abs(x) <= math.MaxFloat32) {
+			return &RecordError{File: a.path, Record: i + 1, Err: fmt.Errorf("element %d is %v", j, x)}
 		}
 	}
 	return nil

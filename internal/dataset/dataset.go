@@ -56,7 +56,8 @@ type Column struct {
 type Dataset struct {
 	info   Info
 	splits map[string]*Split
-	space  *blocks.Space // nil: all is in memory
+	space  *blocks.Space           // nil: all is in memory
+	end    context.CancelCauseFunc // of reading from files
 }
 
 // InMemory reports whether reading never waits for a disk.
@@ -64,11 +65,14 @@ func (d *Dataset) InMemory() bool { return d.space == nil || d.space.InMemory() 
 
 // Close frees what lies on disk. Nothing may be read afterwards.
 func (d *Dataset) Close() error {
+	d.end(errClosed)
 	if d.space == nil {
 		return nil
 	}
 	return d.space.Close()
 }
+
+var errClosed = errors.New("the dataset is closed")
 
 // Info describes the dataset.
 func (d *Dataset) Info() Info { return d.info }
@@ -104,62 +108,67 @@ func open(ctx context.Context, d spec.Dataset, seed uint64, lim limits) (*Datase
 }
 
 func openWith(ctx context.Context, d spec.Dataset, seed uint64, lim limits, o Options) (*Dataset, error) {
-	src, err := o.tree(ctx, &d)
-	if err != nil {
-		return nil, err
-	}
 	if o.Memory > 0 {
 		lim.space = blocks.New(o.Memory, o.Dir)
 	}
-	ds, err := openTree(ctx, src, d, seed, lim)
-	if err != nil && lim.space != nil {
-		err = errors.Join(err, lim.space.Close())
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx)) // files are read from until the dataset is closed
+	opening := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+	ds := &Dataset{space: lim.space, end: end}
+	err := ds.open(life, d, seed, lim, o)
+	if !opening() && err == nil {
+		err = context.Cause(ctx)
 	}
-	return ds, err
+	if err != nil {
+		return nil, errors.Join(err, ds.Close())
+	}
+	return ds, nil
 }
 
-func openTree(ctx context.Context, src source.Tree, d spec.Dataset, seed uint64, lim limits) (*Dataset, error) {
-	var err error
-	var r reader
-	switch d.Format {
-	case "csv", "jsonl", "parquet":
-		if r, err = newTableReader(src, lim, &d); err != nil {
-			return nil, err
-		}
-	case "idx":
-		r = &idxReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
-	case "text":
-		if r, err = newTextReader(src, lim, d.Text); err != nil {
-			return nil, err
-		}
-	case "npy":
-		r = &npyReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
-	case "npz":
-		r = &npzReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}
-	case "image_folder":
-		r = newFolderReader(src, lim, &d)
-	default:
-		return nil, fmt.Errorf("unknown format %q: want csv, idx, npy, npz, image_folder, text, jsonl or parquet", d.Format)
+func (ds *Dataset) open(ctx context.Context, d spec.Dataset, seed uint64, lim limits, o Options) error {
+	src, err := o.tree(ctx, &d)
+	if err != nil {
+		return err
+	}
+	r, err := newReader(src, lim, &d)
+	if err != nil {
+		return err
 	}
 	b := builder{spec: &d, reader: r, info: Info{}, splits: map[string]*Split{}}
 	if err := b.readParts(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.cut(seed); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.settle(); err != nil {
-		return nil, err
+		return err
 	}
 	if b.splits["train"].augment, err = b.augmentation(seed); err != nil {
-		return nil, err
+		return err
 	}
 	b.info.Train, b.info.Val, b.info.Test = b.splits["train"].Len(), b.splits["val"].Len(), b.splits["test"].Len()
-	ds := &Dataset{info: b.info, splits: b.splits, space: lim.space}
-	if ds.info.Fingerprint, err = ds.fingerprint(ctx); err != nil {
-		return nil, err
+	ds.info, ds.splits = b.info, b.splits
+	ds.info.Fingerprint, err = ds.fingerprint(ctx)
+	return err
+}
+
+// newReader returns what reads the files of a dataset's format.
+func newReader(src source.Tree, lim limits, d *spec.Dataset) (reader, error) {
+	switch d.Format {
+	case "csv", "jsonl", "parquet":
+		return newTableReader(src, lim, d)
+	case "idx":
+		return &idxReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}, nil
+	case "text":
+		return newTextReader(src, lim, d.Text)
+	case "npy":
+		return &npyReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}, nil
+	case "npz":
+		return &npzReader{src: src, lim: lim, labels: newArrayLabels(d.Target)}, nil
+	case "image_folder":
+		return newFolderReader(src, lim, d), nil
 	}
-	return ds, nil
+	return nil, fmt.Errorf("unknown format %q: want csv, idx, npy, npz, image_folder, text, jsonl or parquet", d.Format)
 }
 
 // builder is a dataset while it is being opened.

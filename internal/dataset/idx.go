@@ -36,7 +36,7 @@ func (r *idxReader) read(ctx context.Context, _ string, files spec.Files) (*part
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer r.lim.close(f)
 		return readIdx(f, r.lim)
 	}, r.lim)
 }
@@ -76,5 +76,9 @@ func readIdxHeader(f *file, lim limits) (*array, error) {
 	for i, d := range short32 {
 		dims[i] = uint64(d)
 	}
-	return newArray(f.path, e, dims, lim)
+	a, err := newArray(f.path, e, dims, lim)
+	if err == nil {
+		a.header = int64(len(magic) + 4*len(dims))
+	}
+	return a, err
 }

@@ -37,7 +37,7 @@ func (r *npyReader) read(ctx context.Context, _ string, files spec.Files) (*part
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer r.lim.close(f)
 		return readNpy(f, r.lim)
 	}, r.lim)
 }
@@ -52,6 +52,7 @@ func readNpy(f *file, lim limits) (*array, error) {
 	if err != nil {
 		return nil, f.fault(err)
 	}
+	a.header = h.size
 	turned := h.fortran && len(a.dims) > 0
 	if turned && a.space != nil {
 		if !a.space.Reserve(int64(a.n) * int64(a.size())) {
@@ -70,6 +71,7 @@ func readNpy(f *file, lim limits) (*array, error) {
 
 // npyHeader is what a header says.
 type npyHeader struct {
+	size    int64 // of itself, in bytes
 	element element
 	fortran bool // the first axis is the fastest
 	shape   []uint64
@@ -109,7 +111,11 @@ func readNpyHeader(f *file) (*npyHeader, error) {
 	if _, err := io.ReadFull(f, text); err != nil {
 		return nil, short(err)
 	}
-	return parseNpyHeader(string(text))
+	h, err := parseNpyHeader(string(text))
+	if err == nil {
+		h.size = int64(len(start) + width + len(text))
+	}
+	return h, err
 }
 
 // parseNpyHeader reads the dict: its keys are always these three.

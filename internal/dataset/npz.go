@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func (r *npzReader) read(ctx context.Context, split string, files spec.Files) (*
 	if err != nil {
 		return nil, err
 	}
-	defer z.Close()
+	defer r.lim.close(z)
 	suffix := "_" + split
 	if z.entry("x"+suffix) == nil {
 		suffix = ""
@@ -122,5 +123,13 @@ func (z *archive) array(name string, lim limits) (*array, error) {
 	if err != nil {
 		return nil, &RecordError{File: path, Err: err}
 	}
-	return readNpy(&file{Reader: bufio.NewReaderSize(r, 1<<16), path: path, f: r}, lim)
+	f := &file{Reader: bufio.NewReaderSize(r, 1<<16), path: path, f: r}
+	if e.Method == zip.Store {
+		from, err := e.DataOffset()
+		if err != nil {
+			return nil, &RecordError{File: path, Err: err}
+		}
+		f.at = io.NewSectionReader(z, from, int64(e.UncompressedSize64))
+	}
+	return readNpy(f, lim)
 }

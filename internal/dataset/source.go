@@ -29,6 +29,15 @@ func (l *limits) store(size int) *blocks.Store {
 	return l.space.Store(size)
 }
 
+// close closes a file of arrays, or leaves that to the space, whose records may be read from it.
+func (l *limits) close(c io.Closer) {
+	if l.space == nil {
+		c.Close()
+		return
+	}
+	l.space.Keep(c)
+}
+
 // release gives bytes back that were reserved.
 func (l *limits) release(n int) {
 	if l.space != nil {
@@ -45,6 +54,7 @@ type file struct {
 	*bufio.Reader
 	path string
 	f    io.Closer
+	at   io.ReaderAt // what Reader reads; nil: it is compressed
 }
 
 // openFile opens a file of the tree.
@@ -61,10 +71,13 @@ func openFile(ctx context.Context, tree source.Tree, name string) (*file, error)
 }
 
 func newFile(path string, r io.Reader, c io.Closer) (*file, error) {
-	r, err := decompress(r)
-	f := &file{Reader: bufio.NewReaderSize(r, 1<<16), path: path, f: c}
+	plain, err := decompress(r)
+	f := &file{Reader: bufio.NewReaderSize(plain, 1<<16), path: path, f: c}
 	if err != nil {
 		return nil, f.fault(err)
+	}
+	if _, zipped := plain.(*gzipReader); !zipped {
+		f.at, _ = r.(io.ReaderAt)
 	}
 	return f, nil
 }

@@ -24,7 +24,7 @@ type remote struct {
 	flight singleflight.Group
 
 	mu     sync.Mutex
-	recent [2]kept // under mu
+	recent [8]kept // under mu
 	next   int     // place in recent of the next one; under mu
 }
 

@@ -29,9 +29,9 @@ func (p *prefetch) begin(s *session, st *state) {
 	p.done.Go(func() {
 		defer p.active.Store(false)
 		var rows []int
-		for step := first; step < min(first+fetchAhead, t.total) && s.ctx.Err() == nil; step++ {
-			epoch, at := shard.Locate(uint64(step), t.perEpoch)
-			for m := int(member.SegmentFrom); m < int(member.SegmentTo); m++ {
+		for m := int(member.SegmentFrom); m < int(member.SegmentTo); m++ { // one segment after the other: its records lie together, in a shard
+			for step := first; step < min(first+fetchAhead, t.total) && s.ctx.Err() == nil; step++ {
+				epoch, at := shard.Locate(uint64(step), t.perEpoch)
 				rows = t.epochOrder(epoch).Slice(rows, at, m)
 				t.data.Split("train").Prefetch(rows, epoch)
 			}

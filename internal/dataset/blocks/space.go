@@ -1,17 +1,17 @@
-// Package blocks keeps records of a fixed size, in memory as long as all of them fit under a bound, and otherwise in a file
-// with a bounded cache of those in use.
+// Package blocks keeps records of a fixed size, in memory as long as all of them fit under a bound, and otherwise where they can be
+// read again, with a bounded cache of those in use.
 //
 //	store:  | record record record ... | record record record ... | ... | record ...
 //	          block of about 64 KiB      block                          tail, always in memory
 //
-// A [Space] bounds the memory of all the stores of a dataset together. Once they outgrow it, everything goes to one file
-// without a name, which is gone with the process. Blocks on disk have a checksum: what changes there while it is in use is an error, and never other data.
+// A [Space] bounds the memory of all the stores of a dataset together. Once they outgrow it, records that lie one after the other
+// in a file anyway are read from there, and all others go to one file without a name, which is gone with the process. Blocks
+// outside memory have a checksum: what changes there while it is in use is an error, and never other data.
 package blocks
 
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"sync"
@@ -36,8 +36,9 @@ type Space struct {
 	stores []*Store
 	held   int64 // bytes of blocks in memory, cached ones included
 	onDisk bool
-	file   *os.File // nil: none yet
-	end    int64    // of the file
+	file   *os.File    // nil: none yet
+	end    int64       // of the file
+	kept   []io.Closer // that stores read from
 	slots  []*slot
 	hand   int // where the next search for a slot begins
 }
@@ -77,16 +78,26 @@ func (s *Space) InMemory() bool {
 	return !s.onDisk
 }
 
-// Close frees the file. Nothing may be read afterwards.
-func (s *Space) Close() error {
+// Keep closes c when the space is closed.
+func (s *Space) Keep(c io.Closer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file == nil {
-		return nil
+	s.kept = append(s.kept, c)
+}
+
+// Close closes what was kept, and frees the file. Nothing may be read afterwards.
+func (s *Space) Close() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.kept {
+		err = errors.Join(err, c.Close())
 	}
-	f := s.file
-	s.file = nil
-	return f.Close()
+	s.kept = nil
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+		s.file = nil
+	}
+	return err
 }
 
 // keep takes the full tail of a store.
@@ -103,7 +114,7 @@ func (s *Space) keep(t *Store) error {
 	if err := s.spill(); err != nil {
 		return err
 	}
-	b, err := s.write(t.tail)
+	b, err := t.put(len(t.blocks), t.tail)
 	if err != nil {
 		return err
 	}
@@ -112,21 +123,18 @@ func (s *Space) keep(t *Store) error {
 	return nil
 }
 
-// spill moves all that is in memory to the file.
+// spill empties the memory.
 func (s *Space) spill() error {
-	if s.onDisk && s.file != nil {
+	if s.onDisk {
 		return nil
 	}
 	s.onDisk = true
-	if err := s.create(); err != nil {
-		return err
-	}
 	for _, t := range s.stores {
 		for i := range t.blocks {
 			if t.blocks[i].data == nil {
 				continue
 			}
-			b, err := s.write(t.blocks[i].data)
+			b, err := t.put(i, t.blocks[i].data)
 			if err != nil {
 				return err
 			}
@@ -155,16 +163,18 @@ func (s *Space) create() error {
 	return nil
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// write puts a block at the end of the file.
-func (s *Space) write(data []byte) (block, error) {
-	b := block{off: s.end, sum: crc32.Checksum(data, castagnoli)}
-	if _, err := s.file.WriteAt(data, b.off); err != nil {
-		return block{}, fmt.Errorf("keep records on disk: %w", err)
+// write puts data at the end of the file.
+func (s *Space) write(data []byte) (off int64, err error) {
+	if s.file == nil {
+		if err := s.create(); err != nil {
+			return 0, err
+		}
 	}
-	s.end += int64(len(data))
-	return b, nil
+	if _, err := s.file.WriteAt(data, s.end); err != nil {
+		return 0, fmt.Errorf("keep records on disk: %w", err)
+	}
+	off, s.end = s.end, s.end+int64(len(data))
+	return off, nil
 }
 
 // readFull reads all of dst.

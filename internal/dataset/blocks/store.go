@@ -3,6 +3,7 @@ package blocks
 import (
 	"fmt"
 	"hash/crc32"
+	"io"
 	"slices"
 )
 
@@ -10,8 +11,10 @@ import (
 // they may be read by any number.
 type Store struct {
 	space  *Space
-	size   int // bytes of a record
-	per    int // records in a block
+	size   int         // bytes of a record
+	per    int         // records in a block
+	from   io.ReaderAt // what its records lie in, one after the other from byte first on; nil: nothing but the store has them
+	first  int64
 	n      int
 	blocks []block // all but the tail
 	tail   []byte  // the last records, less than a block
@@ -20,7 +23,7 @@ type Store struct {
 // block is a run of records.
 type block struct {
 	data []byte // nil: not in memory for good
-	off  int64  // in the space's file
+	off  int64  // in what the store is of, or in the space's file
 	sum  uint32 // of what lies there
 	slot *slot  // the cached copy; under Space.mu
 }
@@ -31,6 +34,14 @@ func (s *Space) Store(size int) *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stores = append(s.stores, t)
+	return t
+}
+
+// StoreOf is Store for records that lie in r, one after the other from byte first on. Those that are added have to be the same;
+// what is not in memory is read from r.
+func (s *Space) StoreOf(r io.ReaderAt, first int64, size int) *Store {
+	t := s.Store(size)
+	t.from, t.first = r, first
 	return t
 }
 
@@ -101,7 +112,7 @@ func (t *Store) Load(i int) error {
 }
 
 // Update calls f with every record, in order, to change it. It is for stores that were added to, and not yet read by
-// others.
+// others. One of records that lie elsewhere is not changed.
 func (t *Store) Update(f func(i int, record []byte)) error {
 	each := func(first int, data []byte) {
 		for k := 0; k*t.size < len(data); k++ {
@@ -142,9 +153,24 @@ func (t *Store) rewrite(b *block, buf []byte, change func()) error {
 	return nil
 }
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// put makes sure that block k can be read again. REQUIRES: t.space.mu
+func (t *Store) put(k int, data []byte) (b block, err error) {
+	b = block{off: t.first + int64(k)*int64(t.per*t.size), sum: crc32.Checksum(data, castagnoli)}
+	if t.from == nil {
+		b.off, err = t.space.write(data)
+	}
+	return b, err
+}
+
 // read reads a block. REQUIRES: nobody changes b.
 func (t *Store) read(dst []byte, b *block) error {
-	if err := readFull(t.space.file, dst, b.off); err != nil {
+	from := t.from
+	if from == nil {
+		from = t.space.file
+	}
+	if err := readFull(from, dst, b.off); err != nil {
 		return err
 	}
 	if b.sum != crc32.Checksum(dst, castagnoli) {
