@@ -36,25 +36,24 @@ func (c *Cluster) replace(p *Process) {
 	c.AddWorker()
 }
 
+// regroup has a generation form, midway: a worker joins, and another one leaves where the job has no room for both.
+func (c *Cluster) regroup(id string) {
+	room := int(c.WaitStep(id, midway).MicroBatches)
+	c.AddWorker()
+	if n := len(c.workers); n > room {
+		c.workers[n-2].Signal(syscall.SIGTERM)
+	}
+	c.WaitJob(id, "a generation that forms", forming)
+}
+
 func (c *Cluster) midway(id string) { c.WaitStep(id, midway) }
 
 var faults = []fault{
 	{"none", false, func(*Cluster, string) {}},
 	{"kill worker", false, func(c *Cluster, id string) { c.midway(id); c.replace(c.workers[0]) }},
 	{"kill leader", false, func(c *Cluster, id string) { c.midway(id); c.Leader().Kill() }},
-	{"kill worker as a generation forms", false, func(c *Cluster, id string) {
-		c.midway(id)
-		c.AddWorker()
-		c.WaitJob(id, "a generation that forms", forming)
-		c.replace(c.workers[0])
-	}},
-	{"kill leader as a generation forms", false, func(c *Cluster, id string) {
-		c.midway(id)
-		leader := c.Leader()
-		c.AddWorker()
-		c.WaitJob(id, "a generation that forms", forming)
-		leader.Kill()
-	}},
+	{"kill worker as a generation forms", false, func(c *Cluster, id string) { c.regroup(id); c.replace(c.workers[0]) }},
+	{"kill leader as a generation forms", false, func(c *Cluster, id string) { leader := c.Leader(); c.regroup(id); leader.Kill() }},
 	{"kill worker in a checkpoint", false, func(c *Cluster, id string) {
 		c.WaitJob(id, "a checkpoint that is due", checkpointing)
 		c.replace(c.workers[0])
