@@ -5,7 +5,7 @@ import "sync/atomic"
 // around runs both phases of the ring algorithm on b.
 func (r *Ring) around(b body, n int) error {
 	cfg := &r.cfg
-	p := plan{rank: cfg.Rank, world: cfg.World, n: n, segment: cfg.SegmentLen}
+	p := plan{rank: cfg.Rank, world: cfg.World, n: n, segment: cfg.segment(n)}
 	r.came.reset()
 	go func() { r.sent <- r.sendAll(b, p) }()
 	err := r.recvAll(b, p)

@@ -48,7 +48,7 @@ func (r *Ring) choose(n int, ordered bool) Algorithm {
 	switch {
 	case w == 1:
 		return Alone
-	case r.cfg.Algorithm == Around || n > r.cfg.SegmentLen || n == 0:
+	case r.cfg.Algorithm == Around || n > r.cfg.shortest() || n == 0:
 		return Around
 	case r.cfg.Algorithm == Doubling || ordered:
 		return Doubling

@@ -24,8 +24,9 @@
 //
 // # Large vectors: a ring in segments
 //
-// A vector of n values is cut into one chunk a member, a chunk into segments of
-// SegmentLen values. With 4 members and two segments a chunk:
+// A vector of n values is cut into one chunk a member, a chunk into segments: four, or
+// as many as it takes to have 16384 to 65536 values in each. With 4 members and two
+// segments a chunk:
 //
 //		values  0                                                            n
 //		chunk   |       0       |       1       |       2       |       3       |
@@ -47,7 +48,7 @@
 //
 // # Small vectors: direct, or by doubling
 //
-// A vector that fits one segment is not cut. If the number of members is small, it goes,
+// A vector that fits the shortest segment is not cut. If the number of members is small, it goes,
 // packed, from every member to every other one: each adds what it gets and converts all
 // of it. Else members exchange sums at distances 1, 2, 4, ...; those beyond a power of
 // two hand theirs in before and get the result afterwards. Sums of integers do not depend

@@ -65,6 +65,17 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+func TestSegment(t *testing.T) {
+	for _, c := range []struct{ world, n, given, want int }{
+		{2, 16385, 0, 16384}, {2, 200_001, 0, 25_001}, {4, 535_818, 0, 33_489}, {8, 535_818, 0, 16_745}, {2, 1 << 24, 0, 65536}, {2, 1 << 24, 20, 20},
+	} {
+		cfg := Config{World: c.world, SegmentLen: c.given}
+		if got := cfg.segment(c.n); got != c.want {
+			t.Errorf("%+v: segments of %d", c, got)
+		}
+	}
+}
+
 type noLink struct{ Link }
 
 func TestNewRefuses(t *testing.T) {

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ type Config struct {
 	// for every operation, so it can follow the measured step time.
 	Timeout func() time.Duration
 
-	// SegmentLen is the number of values in a full frame; 0 means 16384.
+	// SegmentLen is the number of values in a full frame, the same on all members; 0 means
+	// what suits the vector, from 16384 to 65536.
 	SegmentLen int
 
 	// HalfResults makes AllReduce round its results to bfloat16, ties to even, and send them
@@ -46,10 +48,7 @@ type Config struct {
 	Algorithm Algorithm
 }
 
-func (c *Config) setDefaults() error {
-	if c.SegmentLen == 0 {
-		c.SegmentLen = 16384
-	}
+func (c *Config) check() error {
 	switch {
 	case c.World < 1 || c.World > math.MaxInt16:
 		return fmt.Errorf("world of %d members", c.World)
@@ -61,7 +60,7 @@ func (c *Config) setDefaults() error {
 		return errors.New("no packing")
 	case c.Timeout == nil:
 		return errors.New("no timeout")
-	case c.SegmentLen < 1 || c.SegmentLen > 1<<24:
+	case c.SegmentLen < 0 || c.SegmentLen > 1<<24:
 		return fmt.Errorf("segments of %d values", c.SegmentLen)
 	case c.Algorithm < Auto || c.Algorithm > Around:
 		return fmt.Errorf("algorithm %d", c.Algorithm)
@@ -69,6 +68,24 @@ func (c *Config) setDefaults() error {
 		return fmt.Errorf("blocks of %d values", c.Packing.BlockLen())
 	}
 	return nil
+}
+
+// Bounds of a segment that the vector's length decides, in values. Frames cost something
+// each; a chunk wants several, so that what is added and what is on its way overlap.
+const (
+	leastSegment = 16384
+	mostSegment  = 65536
+	segments     = 4 // of a chunk, between the bounds
+)
+
+// shortest and longest bound the segments of all vectors.
+func (c *Config) shortest() int { return cmp.Or(c.SegmentLen, leastSegment) }
+func (c *Config) longest() int  { return cmp.Or(c.SegmentLen, mostSegment) }
+
+// segment is the length of a segment of a vector of n values.
+func (c *Config) segment(n int) int {
+	chunk := (n + c.World - 1) / c.World
+	return min(max((chunk+segments-1)/segments, c.shortest()), c.longest())
 }
 
 // maxBlock bounds a block of packed values, for the scratch space that one needs
@@ -111,7 +128,7 @@ const smallFrame = 4096
 
 // New makes a Ring. It starts nothing.
 func New(cfg Config) (*Ring, error) {
-	if err := cfg.setDefaults(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("configure ring: %w", err)
 	}
 	r := &Ring{cfg: cfg, job: jobHash(cfg.Job), sends: make([]sync.Mutex, cfg.World),
@@ -124,7 +141,7 @@ func New(cfg Config) (*Ring, error) {
 			r.others = append(r.others, i)
 		}
 	}
-	r.large.size = max(smallFrame, HeaderLen+max(4*cfg.SegmentLen, cfg.Packing.MaxLen(cfg.SegmentLen)))
+	r.large.size = max(smallFrame, HeaderLen+max(4*cfg.longest(), cfg.Packing.MaxLen(cfg.longest())))
 	r.small.size = smallFrame
 	return r, nil
 }

@@ -26,8 +26,8 @@ import (
 // Frames that are short, or that were not made in a slot, go through the pipe itself. The
 // region is unmapped when its link is closed and the last frame in it is released.
 const (
-	shmSlots   = 16
-	shmSlot    = 160 << 10 // a segment of 16384 values in its widest form, and some
+	shmSlots   = 12
+	shmSlot    = 640 << 10 // a segment of 65536 values in its widest form, and some
 	shmHead    = 4096
 	shmLen     = shmHead + shmSlots*shmSlot
 	noteMagic  = 0x314e524c // "LRN1"
