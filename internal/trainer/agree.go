@@ -136,6 +136,9 @@ func (t *task) reconsider(d *lockstepv1.Divergence) {
 		return
 	}
 	t.dropped = d.Generation
+	for _, c := range t.unsaved {
+		t.release(c)
+	}
 	t.unsaved = nil
 	t.replace(nil)
 }

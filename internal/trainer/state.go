@@ -91,36 +91,6 @@ func (t *task) tensors(prefix string, flat []float32) []ckpt.Tensor {
 	return out
 }
 
-// copies is memory for one copy of a state. That of the last copy is used again: fresh pages cost far more than the copy.
-type copies struct {
-	vectors [][]float32
-	used    int
-}
-
-// reserve takes the memory for count vectors of n elements, and has the system give it now.
-func (c *copies) reserve(count, n int) {
-	for range count {
-		v := make([]float32, n)
-		for i := 0; i < n; i += pageElements {
-			v[i] = 0
-		}
-		c.vectors = append(c.vectors, v)
-	}
-}
-
-// pageElements is the least size of the system's pages, in elements.
-const pageElements = 1 << 10
-
-// of copies a vector.
-func (c *copies) of(v []float32) []float32 {
-	if c.used == len(c.vectors) {
-		c.vectors = append(c.vectors, nil)
-	}
-	c.vectors[c.used] = append(c.vectors[c.used][:0], v...)
-	c.used++
-	return c.vectors[c.used-1]
-}
-
 // encode copies a state into its checkpoint form.
 func (t *task) encode(s *state) *ckpt.State { return t.encodeInto(new(copies), s) }
 

@@ -218,15 +218,17 @@ func TestMemoryForCheckpointsIsReady(t *testing.T) {
 		task := testTask(t, "  training: {epochs: 2, global_batch_size: 8}\n  optimizer: {type: adam, learning_rate: 0.1}\n  checkpoint: {every: "+every+"}\n")
 		task.readyCopies()
 		task.readyCopies() // in the next generation
-		if got := len(task.copies.vectors); got != want {
-			t.Fatalf("every %s: memory for %d vectors, want %d", every, got, want)
-		}
-		for _, v := range task.copies.vectors {
-			if len(v) != task.net.Size() {
-				t.Errorf("memory for %d elements, want %d", len(v), task.net.Size())
+		if want == 0 {
+			if task.spare != nil {
+				t.Errorf("every %s: memory was taken", every)
 			}
+			continue
 		}
-		if c := task.encodeInto(&task.copies, task.state); want > 0 && (&c.Tensors[0].Data[0] != &task.copies.vectors[0][0] || len(task.copies.vectors) != want) {
+		if len(task.spare) != 1 || len(task.spare[0].vectors) != want || len(task.spare[0].vectors[0]) != task.net.Size() {
+			t.Fatalf("every %s: memory for %d checkpoints, want one of %d vectors", every, len(task.spare), want)
+		}
+		ready := task.spare[0]
+		if c := task.copied(task.state); c.memory != ready || &c.Tensors[0].Data[0] != &ready.vectors[0][0] || len(ready.vectors) != want {
 			t.Errorf("every %s: the first checkpoint has taken other memory", every)
 		}
 	}
@@ -247,7 +249,8 @@ func TestCopiesAreUsedAgain(t *testing.T) {
 func TestCheckpointsThatWaitHaveTheirOwnMemory(t *testing.T) {
 	task := testTask(t, "  training: {epochs: 2, global_batch_size: 8}\n")
 	u := &uploader{s: &session{task: task}, active: true}
-	copied := []*ckpt.State{task.encodeInto(&task.copies, task.state)}
+	first := task.copied(task.state)
+	copied := []checkpoint{first}
 	for i := range 2 {
 		task.state.params[0] = float32(1000 + i)
 		u.begin(task.state)
@@ -264,6 +267,10 @@ func TestCheckpointsThatWaitHaveTheirOwnMemory(t *testing.T) {
 	if got := copied[0].Tensors[0].Data[0]; got >= 1000 {
 		t.Errorf("the checkpoint under way now holds %v", got)
 	}
+	u.following(first)
+	if u.begin(task.state); u.next[1].memory != first.memory {
+		t.Error("memory of a checkpoint that is stored is not used again")
+	}
 }
 
 // What a generation did not get stored is left to the next one, oldest first.
@@ -271,7 +278,7 @@ func TestCheckpointsAreHandedOver(t *testing.T) {
 	task := testTask(t, "  training: {epochs: 2, global_batch_size: 8}\n")
 	u := newUploader(&session{task: task, ctx: t.Context()})
 	u.active, u.done = true, make(chan struct{})
-	underWay := task.encodeInto(&task.copies, task.state)
+	underWay := task.copied(task.state)
 	u.begin(task.state)
 	u.undone(underWay)
 	close(u.done)

@@ -50,8 +50,8 @@ type task struct {
 
 	dropped uint64 // generation of the newest dispute for which the state was dropped
 
-	copies  copies        // of the checkpoint under way; those that wait for it have memory of their own
-	unsaved []*ckpt.State // checkpoints that a generation did not get done, oldest first
+	spare   []*copies    // memory for checkpoints; under the uploader's mu while there is one; nil: none was taken yet
+	unsaved []checkpoint // that a generation did not get done, oldest first
 	evals   evaluations
 
 	mu    sync.RWMutex

@@ -28,8 +28,8 @@ type uploader struct {
 	done   chan struct{} // closed when nothing is under way; nil: nothing ever was
 	err    error         // how the last one ended; valid when done is closed
 	mu     sync.Mutex
-	next   []*ckpt.State // wait for the one under way, oldest first; under mu
-	active bool          // something is under way; under mu
+	next   []checkpoint // wait for the one under way, oldest first; under mu
+	active bool         // something is under way; under mu
 }
 
 // newUploader takes up what the generation before left undone.
@@ -41,17 +41,6 @@ func newUploader(s *session) *uploader {
 		u.start(left[0])
 	}
 	return u
-}
-
-// readyCopies takes the memory for checkpoints before the first step, if any is made before the last: the steps would wait for it.
-func (t *task) readyCopies() {
-	if e := t.spec.Checkpoint.Every; len(t.copies.vectors) == 0 && (e.Steps > 0 || e.Epochs > 0) {
-		vectors := 1 + len(t.opt.Slots())
-		if t.keepsBest() {
-			vectors++
-		}
-		t.copies.reserve(vectors, t.net.Size())
-	}
 }
 
 // close ends what is under way, and leaves it to the next generation.
@@ -72,18 +61,20 @@ func (u *uploader) settle() {
 func (u *uploader) begin(st *state) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	t := u.s.task
+	if n := len(u.next); u.active && n > 0 && (n+1)*t.net.Size()*bytesPerParameter > waitingBytes {
+		t.release(u.next[n-1])
+		u.next = u.next[:n-1]
+	}
+	c := t.copied(st)
 	if u.active {
-		c := u.s.task.encode(st) // the one under way still reads the task's own memory
-		if n := len(u.next); n > 0 && (n+1)*u.s.task.net.Size()*bytesPerParameter > waitingBytes {
-			u.next = u.next[:n-1]
-		}
 		u.next = append(u.next, c)
 		return
 	}
-	u.start(u.s.task.encodeInto(&u.s.task.copies, st))
+	u.start(c)
 }
 
-func (u *uploader) start(c *ckpt.State) {
+func (u *uploader) start(c checkpoint) {
 	u.active = true
 	u.done = make(chan struct{})
 	go u.storeAll(c, u.done)
@@ -95,11 +86,11 @@ const (
 )
 
 // storeAll stores a checkpoint, and those that came in the meantime.
-func (u *uploader) storeAll(c *ckpt.State, done chan struct{}) {
+func (u *uploader) storeAll(c checkpoint, done chan struct{}) {
 	defer close(done)
-	for c != nil {
+	for more := true; more; c, more = u.following(c) {
 		begin := time.Now()
-		u.err = u.traced(c)
+		u.err = u.traced(c.State)
 		u.s.meter.kept(time.Since(begin), u.err)
 		if u.err != nil && u.ctx.Err() != nil {
 			u.undone(c)
@@ -108,21 +99,25 @@ func (u *uploader) storeAll(c *ckpt.State, done chan struct{}) {
 		if u.err != nil {
 			u.alert(fmt.Sprintf("checkpoint of step %d was not stored: %v", c.Step, u.err))
 		}
-		u.mu.Lock()
-		c = nil
-		if len(u.next) > 0 {
-			c, u.next = u.next[0], u.next[1:]
-		}
-		u.active = c != nil
-		u.mu.Unlock()
 	}
 }
 
-// undone puts a checkpoint that was not stored back at the head of those that wait.
-func (u *uploader) undone(c *ckpt.State) {
+// following lets go of a checkpoint, and returns the one that has waited longest, if there is one.
+func (u *uploader) following(done checkpoint) (next checkpoint, more bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.next = append([]*ckpt.State{c}, u.next...)
+	u.s.task.release(done)
+	if u.active = len(u.next) > 0; u.active {
+		next, u.next = u.next[0], u.next[1:]
+	}
+	return next, u.active
+}
+
+// undone puts a checkpoint that was not stored back at the head of those that wait.
+func (u *uploader) undone(c checkpoint) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.next = append([]checkpoint{c}, u.next...)
 }
 
 // wait returns how the checkpoint under way, or the last one, ended.
