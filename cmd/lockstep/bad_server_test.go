@@ -143,11 +143,13 @@ func TestRunFromABadServer(t *testing.T) {
 	if got, want := late.digest(), good.digest(); got != want {
 		t.Errorf("the model is %s, from files %s", got, want)
 	}
+	s.mu.Lock()
 	for path, at := range s.asked {
 		if strings.HasPrefix(path, "/late/") && (at[1].Sub(at[0]) < 100*time.Millisecond || at[2].Sub(at[1]) < 200*time.Millisecond) {
 			t.Errorf("%s was asked for at %v: no back-off", path, at)
 		}
 	}
+	s.mu.Unlock()
 	<-s.stalled
 	stall.signal(os.Interrupt)
 	now := time.Now()
