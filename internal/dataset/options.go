@@ -12,7 +12,8 @@ type Options struct {
 	// Tree opens a source; nil: source.Open.
 	Tree func(ctx context.Context, source string) (source.Tree, error)
 	// Memory is how many bytes of decoded records are held in memory; what is more is read from its file, where the place of a
-	// record can be told, or lies in a file without a name in the folder Dir. 0: all are held. Targets, at most 4 bytes a number or label, are held in any case.
+	// record can be told, or lies in a file without a name in the folder Dir. 0: all are held. Targets, at most 4 bytes a number
+	// or label, are held in any case.
 	Memory int64
 	Dir    string // "": the system's folder for temporary files
 }
